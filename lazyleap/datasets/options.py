@@ -1,0 +1,128 @@
+"""What params.yaml may say about a dataset: one closed model a reader, told apart by ``reader``.
+
+Defaults live in params.yaml, never here. Importing this file imports neither torch nor numpy.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Side = Annotated[int, Field(ge=8, le=1024)]  # pixels
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Closed(BaseModel):
+    """Unknown keys are errors; a value read from params.yaml never changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Source(_Closed):
+    """What every reader needs: ``source``, the path its stage depends on."""
+
+    source: Annotated[str, Field(min_length=1)]
+
+
+class Omniglot(_Source):
+    """The two public zips; ``splits`` is a folder of {train,val,test}.txt class lists.
+
+    ``data/splits/omniglot-vinyals`` (classes with rotations) and
+    ``data/splits/omniglot-background-evaluation`` come with the project.
+    """
+
+    reader: Literal["omniglot"]
+    splits: str
+    size: Side  # drawings are 105x105; resized to size x size
+
+
+class FewShotCifar(_Source):
+    """CIFAR-100 binary with the class lists of CIFAR-FS or FC100 (``splits``: a folder); 32x32."""
+
+    reader: Literal["cifar-fs", "fc100"]
+    splits: str
+
+
+class Cifar(_Source):
+    """CIFAR-10 or CIFAR-100 for ordinary classification: public train and test; 32x32."""
+
+    reader: Literal["cifar-10", "cifar-100"]
+
+
+class Mnist(_Source):
+    """MNIST (or any files of its IDX format and names): public train and test; 28x28 grey."""
+
+    reader: Literal["mnist"]
+
+
+class ImageNet(_Source):
+    """The user's own copy of ImageNet images and the published lists (``splits``: a folder)."""
+
+    reader: Literal["miniimagenet", "tieredimagenet"]
+    splits: str
+    size: Side  # shorter side is resized to it, then the centre is cropped
+    images_per_class: Count  # at most this many, the first by name
+
+
+class Fractions(_Closed):
+    """How an unsplit ``class/*`` folder is divided: shares of the *classes*, drawn by ``seed``."""
+
+    train: Fraction
+    val: Fraction
+    test: Fraction
+    seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Fractions:
+        total = self.train + self.val + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train + val + test must be 1, not {total:g}")
+        return self
+
+
+class ImageFolder(_Source):
+    """Any user's ``split/class/*.png|jpg``, or ``class/*`` divided by ``fractions``."""
+
+    reader: Literal["image-folder"]
+    size: Side  # images are resized to size x size
+    channels: Literal[1, 3]  # 1 grey, 3 colour
+    min_images: Count  # a class with fewer is an error
+    fractions: Fractions | None = None  # only (and then always) for an unsplit folder
+
+
+class ClassCounts(_Closed):
+    """How many classes each split gets."""
+
+    train: Count
+    val: Count
+    test: Count
+
+
+class Distortion(_Closed):
+    """Random changes of one glyph image; each is drawn uniformly within +- the value given."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)]  # degrees
+    shear: Annotated[float, Field(ge=0, le=1)]  # horizontal pixels a vertical pixel
+    scale: Annotated[float, Field(ge=0, le=0.6)]  # share of the size, each axis on its own
+    shift: Annotated[float, Field(ge=0, le=0.4)]  # share of the image's side
+    stroke: Annotated[float, Field(ge=0, le=1)]  # chance of a stroke made thinner or thicker
+    noise: Annotated[float, Field(ge=0, le=1)]  # largest standard deviation, white is 1
+
+
+class Glyphs(_Source):
+    """Characters rendered from the fonts matplotlib ships; ``source``: the renderer's own file."""
+
+    reader: Literal["glyphs"]
+    size: Side
+    classes: ClassCounts
+    images_per_class: Count
+    distortion: Distortion
+    seed: Annotated[int, Field(ge=0)]
+
+
+DatasetOptions = Annotated[
+    Omniglot | FewShotCifar | Cifar | Mnist | ImageNet | ImageFolder | Glyphs,
+    Field(discriminator="reader"),
+]

@@ -1,0 +1,163 @@
+"""Prepared datasets on disk: images as arrays by split, and one JSON file that describes them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lazyleap.errors import InputError, nearest
+
+INFO = "dataset.json"
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """One split: images uint8 [N, C, H, W], labels int64 [N] into ``classes`` (their names)."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared dataset's folder and description; arrays are read when a split is asked for."""
+
+    folder: Path
+    info: dict[str, Any]
+
+    def split(self, name: str) -> ImageSet:
+        """One split, memory-mapped and checked against the description.
+
+        Raises InputError if the split is unknown or its files are missing, truncated or other
+        than described. Cost: reads the labels, not the images.
+        """
+        if name not in self.info["splits"]:
+            hint = nearest(name, self.info["splits"])
+            raise InputError(f"{self.folder} has no split '{name}': {hint}")
+        about = self.info["splits"][name]
+        images = _array(self.folder / f"{name}_images.npy", np.uint8, self._shape(about["images"]))
+        labels = _array(self.folder / f"{name}_labels.npy", np.int64, (about["images"],))
+        _check_labels(self.folder / f"{name}_labels.npy", labels, len(about["classes"]))
+        return ImageSet(images, labels, tuple(about["classes"]))
+
+    def _shape(self, count: int) -> tuple[int, ...]:
+        return (count, self.info["channels"], self.info["height"], self.info["width"])
+
+
+def save(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> None:
+    """Write splits and description; ``folder`` is replaced in one move, or left as it was.
+
+    ``info`` adds what the arrays do not say: name, reader, licence, citation, source.
+    """
+    for name, part in sets.items():
+        _check_set(name, part)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _write(scratch, sets, info)
+        scratch.chmod(0o755)  # mkdtemp's 0700 would hide the data from other users
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def load(folder: Path) -> Prepared:
+    """Open what ``save`` wrote; raises InputError if it is missing or its description is broken."""
+    path = folder / INFO
+    if not path.is_file():
+        raise InputError(f"{path} is missing: prepare the dataset first")
+    try:
+        info = json.loads(path.read_text())
+        missing = {"splits", "channels", "height", "width", "mean", "std", "digest"} - info.keys()
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path} is not a dataset description: {error}") from error
+    if missing:
+        raise InputError(f"{path} lacks {', '.join(sorted(missing))}: prepare the dataset again")
+    return Prepared(folder, info)
+
+
+def digest(sets: Mapping[str, ImageSet]) -> str:
+    """Sha256 over the splits in order of name: name, classes, shape, images, labels."""
+    total = hashlib.sha256()
+    for name in sorted(sets):
+        part = sets[name]
+        total.update(json.dumps([name, list(part.classes), part.images.shape]).encode())
+        total.update(np.ascontiguousarray(part.images).data)
+        total.update(np.ascontiguousarray(part.labels).astype("<i8").data)
+    return total.hexdigest()
+
+
+def _write(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> None:
+    for name, part in sets.items():
+        np.save(folder / f"{name}_images.npy", part.images)
+        np.save(folder / f"{name}_labels.npy", part.labels)
+    text = json.dumps({**info, **_describe(sets)}, indent=1, sort_keys=True, ensure_ascii=False)
+    (folder / INFO).write_text(text + "\n", encoding="utf-8")
+
+
+def _describe(sets: Mapping[str, ImageSet]) -> dict[str, Any]:
+    train = sets["train"].images
+    mean, std = _moments(train)
+    splits = {
+        name: {"images": len(part.images), "classes": list(part.classes)}
+        for name, part in sets.items()
+    }
+    channels, height, width = train.shape[1:]
+    shape = {"channels": channels, "height": height, "width": width}
+    return {"splits": splits, **shape, "mean": mean, "std": std, "digest": digest(sets)}
+
+
+def _moments(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation a channel of pixels / 255, exactly, from counts of the values."""
+    values = np.arange(256) / 255
+    mean, std = [], []
+    for channel in range(images.shape[1]):
+        counts = np.zeros(256, np.int64)
+        for start in range(0, len(images), 4096):  # bincount makes int64 copies: go by pieces
+            chunk = images[start : start + 4096, channel]
+            counts += np.bincount(chunk.ravel(), minlength=256)
+        centre = float(counts @ values / counts.sum())
+        mean.append(round(centre, 6))
+        std.append(round(float(np.sqrt(counts @ (values - centre) ** 2 / counts.sum())), 6))
+    return mean, std
+
+
+def _check_set(name: str, part: ImageSet) -> None:
+    if part.images.dtype != np.uint8 or part.images.ndim != 4 or not len(part.images):
+        what = f"{part.images.dtype} {list(part.images.shape)}"
+        raise InputError(f"split '{name}': images must be uint8 [N, C, H, W], not {what}")
+    if part.labels.dtype != np.int64 or part.labels.shape != part.images.shape[:1]:
+        what = f"{part.labels.dtype} {list(part.labels.shape)}"
+        raise InputError(f"split '{name}': labels must be int64 [{len(part.images)}], not {what}")
+    _check_labels(Path(name), part.labels, len(part.classes))
+
+
+def _array(path: Path, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    if not path.is_file():
+        raise InputError(f"{path} is missing: prepare the dataset again")
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError, OSError) as error:
+        raise InputError(f"{path} is truncated or not an array: {error}") from error
+    if array.dtype != dtype or array.shape != shape:
+        found = f"{array.dtype} {list(array.shape)}"
+        raise InputError(f"{path} holds {found}, described is {np.dtype(dtype)} {list(shape)}")
+    return array
+
+
+def _check_labels(path: Path, labels: NDArray[np.int64], classes: int) -> None:
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise InputError(f"{path}: labels {low}..{high} are outside 0..{classes - 1}")
