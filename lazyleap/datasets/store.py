@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -68,7 +67,7 @@ def save(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) ->
         _write(scratch, sets, info)
         scratch.chmod(0o755)  # mkdtemp's 0700 would hide the data from other users
         shutil.rmtree(folder, ignore_errors=True)
-        os.replace(scratch, folder)
+        scratch.replace(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

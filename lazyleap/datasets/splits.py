@@ -1,0 +1,54 @@
+"""Read published split lists: which classes (or files) are train, val and test."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+from lazyleap.errors import InputError
+
+SPLITS = ("train", "val", "test")
+
+
+def lines(folder: str, split: str) -> list[str]:
+    """The entries of ``folder/split.txt``, one a line; raises InputError if missing or empty."""
+    path = Path(folder) / f"{split}.txt"
+    found = _text(path).split()
+    if not found:
+        raise InputError(f"split list {path} is empty")
+    return found
+
+
+def entries(folder: str, split: str) -> list[Any]:
+    """The list in ``folder/split.json``; raises InputError if missing or no list."""
+    path = Path(folder) / f"{split}.json"
+    try:
+        found = json.loads(_text(path))
+    except ValueError as error:
+        raise InputError(f"split list {path} is not JSON: {error}") from error
+    if not isinstance(found, list) or not found:
+        raise InputError(f"split list {path} must be a list with at least one entry")
+    return found
+
+
+def table(folder: str, split: str) -> list[list[str]]:
+    """The rows of ``folder/split.csv`` (or ``.csv.gz``); raises InputError if missing or empty."""
+    plain = Path(folder) / f"{split}.csv"
+    path = plain if plain.is_file() else plain.with_suffix(".csv.gz")
+    found = [row for row in csv.reader(_text(path).splitlines()) if row]
+    if not found:
+        raise InputError(f"split list {path} is empty")
+    return found
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise InputError(f"split list {path} does not exist")
+    try:
+        raw = path.read_bytes()
+        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"split list {path} cannot be read: {error}") from error
