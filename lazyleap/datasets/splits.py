@@ -14,7 +14,10 @@ SPLITS = ("train", "val", "test")
 
 
 def lines(folder: str, split: str) -> list[str]:
-    """The entries of ``folder/split.txt``, one a line; raises InputError if missing or empty."""
+    """Read the entries of ``folder/split.txt``, one a line.
+
+    Raises InputError if missing or empty.
+    """
     path = Path(folder) / f"{split}.txt"
     found = _text(path).split()
     if not found:
@@ -23,7 +26,7 @@ def lines(folder: str, split: str) -> list[str]:
 
 
 def entries(folder: str, split: str) -> list[Any]:
-    """The list in ``folder/split.json``; raises InputError if missing or no list."""
+    """Read the list in ``folder/split.json``; raises InputError if missing or no list."""
     path = Path(folder) / f"{split}.json"
     try:
         found = json.loads(_text(path))
@@ -35,7 +38,10 @@ def entries(folder: str, split: str) -> list[Any]:
 
 
 def table(folder: str, split: str) -> list[list[str]]:
-    """The rows of ``folder/split.csv`` (or ``.csv.gz``); raises InputError if missing or empty."""
+    """Read the rows of ``folder/split.csv`` (or ``.csv.gz``).
+
+    Raises InputError if missing or empty.
+    """
     plain = Path(folder) / f"{split}.csv"
     path = plain if plain.is_file() else plain.with_suffix(".csv.gz")
     found = [row for row in csv.reader(_text(path).splitlines()) if row]
