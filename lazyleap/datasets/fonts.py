@@ -55,7 +55,7 @@ def letters(scripts: Iterable[str]) -> list[str]:
 
 @cache
 def cutout(character: str, face: str) -> NDArray[np.uint8]:
-    """The character in that face, ink 255, cut to its bounding box: [h, w] (0 x 0 if blank)."""
+    """Draw the character in that face, ink 255, cut to its bounding box: [h, w] (0 x 0 if blank)."""
     mask = _font(face).getmask(character, mode="L")
     pixels = np.array(mask, np.uint8).reshape(mask.size[1], mask.size[0])
     rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
@@ -65,7 +65,7 @@ def cutout(character: str, face: str) -> NDArray[np.uint8]:
 
 
 def distinct(characters: Sequence[str], likeness: float) -> list[str]:
-    """The characters, in order, without blanks and without any that looks like an earlier one.
+    """Drop blank characters and those that look like an earlier one; keep the order.
 
     Two look alike when in some face their bitmaps, scaled to one size, correlate above
     ``likeness``: so Latin A, Greek Alpha and Cyrillic A are one, as are o and O.
@@ -92,7 +92,7 @@ def _blank(character: str) -> bool:
 
 
 def _tile(character: str, face: str) -> NDArray[np.float32]:
-    """The character in one face, scaled to fill a tile, centred, as a unit vector; zero if none."""
+    """Scale the character in one face to a tile; its centred unit vector, zero if there is none."""
     flat = np.zeros(TILE * TILE, np.float32)
     if face not in coverage()[character] or not cutout(character, face).size:
         return flat

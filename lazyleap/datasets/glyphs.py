@@ -46,7 +46,7 @@ def read(source: Path, options: Glyphs) -> dict[str, ImageSet]:
 
 
 def characters(options: Glyphs) -> dict[str, list[str]]:
-    """The characters of each split, drawn by ``options.seed`` from its scripts, in code order."""
+    """Choose each split's characters by ``options.seed`` from its scripts; in code order."""
     pools = {split: fonts.letters(scripts) for split, scripts in SCRIPTS.items()}
     unlike = set(fonts.distinct([c for pool in pools.values() for c in pool], LIKENESS))
     return {
@@ -112,7 +112,7 @@ def _stroke(image: Image.Image, chance: float, rng: np.random.Generator) -> Imag
 def _affine(
     shape: tuple[int, int], longest: int, side: int, limits: Distortion, rng: np.random.Generator
 ) -> tuple[float, ...]:
-    """The six numbers that take a point of the image back to one of the glyph (Pillow's order)."""
+    """Draw the six numbers that take a point of the image to one of the glyph (Pillow's order)."""
     turn, shear, wide, tall, right, down = rng.uniform(-1, 1, 6)
     angle = math.radians(limits.rotation * turn)
     cos, sin = math.cos(angle), math.sin(angle)

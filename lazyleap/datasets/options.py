@@ -17,7 +17,7 @@ Count = Annotated[int, Field(ge=1)]
 class _Closed(BaseModel):
     """Unknown keys are errors; a value read from params.yaml never changes afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class _Source(_Closed):

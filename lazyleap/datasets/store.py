@@ -57,7 +57,8 @@ class Prepared:
 def save(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> None:
     """Write splits and description; ``folder`` is replaced in one move, or left as it was.
 
-    ``info`` adds what the arrays do not say: name, reader, licence, citation, source.
+    ``info`` adds what the arrays do not say: name, reader, licence, citation, source; and, when
+    ``sets`` has no train split, the ``mean`` and ``std`` of the one it belongs to (``moments``).
     """
     for name, part in sets.items():
         _check_set(name, part)
@@ -98,27 +99,7 @@ def digest(sets: Mapping[str, ImageSet]) -> str:
     return total.hexdigest()
 
 
-def _write(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> None:
-    for name, part in sets.items():
-        np.save(folder / f"{name}_images.npy", part.images)
-        np.save(folder / f"{name}_labels.npy", part.labels)
-    text = json.dumps({**info, **_describe(sets)}, indent=1, sort_keys=True, ensure_ascii=False)
-    (folder / INFO).write_text(text + "\n", encoding="utf-8")
-
-
-def _describe(sets: Mapping[str, ImageSet]) -> dict[str, Any]:
-    train = sets["train"].images
-    mean, std = _moments(train)
-    splits = {
-        name: {"images": len(part.images), "classes": list(part.classes)}
-        for name, part in sets.items()
-    }
-    channels, height, width = train.shape[1:]
-    shape = {"channels": channels, "height": height, "width": width}
-    return {"splits": splits, **shape, "mean": mean, "std": std, "digest": digest(sets)}
-
-
-def _moments(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
+def moments(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
     """Mean and standard deviation a channel of pixels / 255, exactly, from counts of the values."""
     values = np.arange(256) / 255
     mean, std = [], []
@@ -131,6 +112,37 @@ def _moments(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
         mean.append(round(centre, 6))
         std.append(round(float(np.sqrt(counts @ (values - centre) ** 2 / counts.sum())), 6))
     return mean, std
+
+
+def _write(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> None:
+    for name, part in sets.items():
+        np.save(folder / f"{name}_images.npy", part.images)
+        np.save(folder / f"{name}_labels.npy", part.labels)
+    text = json.dumps(
+        {**_moments_of(sets, info), **info, **_describe(sets)},
+        indent=1,
+        sort_keys=True,
+        ensure_ascii=False,
+    )
+    (folder / INFO).write_text(text + "\n", encoding="utf-8")
+
+
+def _moments_of(sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Normalisation comes from training images alone, also for a folder of test images."""
+    if "train" not in sets:
+        return {"mean": info["mean"], "std": info["std"]}
+    mean, std = moments(sets["train"].images)
+    return {"mean": mean, "std": std}
+
+
+def _describe(sets: Mapping[str, ImageSet]) -> dict[str, Any]:
+    splits = {
+        name: {"images": len(part.images), "classes": list(part.classes)}
+        for name, part in sets.items()
+    }
+    channels, height, width = next(iter(sets.values())).images.shape[1:]
+    shape = {"channels": channels, "height": height, "width": width}
+    return {"splits": splits, **shape, "digest": digest(sets)}
 
 
 def _check_set(name: str, part: ImageSet) -> None:

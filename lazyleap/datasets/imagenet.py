@@ -1,0 +1,89 @@
+"""miniImageNet and tieredImageNet from the user's own copy of ImageNet and the published lists.
+
+miniImageNet: the list of Ravi and Larochelle (ICLR 2017) names images; tieredImageNet: that of Ren
+et al. (ICLR 2018) names classes. ImageNet may not be passed on, so the images stay the user's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lazyleap.datasets import images, splits
+from lazyleap.datasets.options import ImageNet
+from lazyleap.datasets.store import ImageSet
+from lazyleap.errors import InputError
+
+Classes = dict[str, list[Path]]  # WordNet id -> its images
+
+
+def read(source: Path, options: ImageNet) -> dict[str, ImageSet]:
+    """Colour images [N, 3, size, size], centre-cropped; classes are named by WordNet id.
+
+    ``source`` holds ``n01532829/*.JPEG`` folders (ImageNet's training images), or, for
+    miniImageNet, the files as the list names them, in ``source``, ``source/images`` or class
+    folders. At most ``images_per_class`` are taken of each class, the first by name.
+    Cost: decodes each image once; size 84 takes 21 kB an image in memory (all of tieredImageNet:
+    16 GB, so mind ``images_per_class``). Raises InputError naming a missing or unreadable file.
+    """
+    if not source.is_dir():
+        raise InputError(f"image folder {source} is not a folder")
+    listed = _mini if options.reader == "miniimagenet" else _tiered
+    groups = {split: listed(source, options.splits, split) for split in splits.SPLITS}
+    return {split: _read_split(classes, options) for split, classes in groups.items()}
+
+
+def _tiered(source: Path, lists: str, split: str) -> Classes:
+    """Rows of class, superclass: all images of the class."""
+    return {row[0]: _class_images(source, row[0]) for row in splits.table(lists, split)}
+
+
+def _mini(source: Path, lists: str, split: str) -> Classes:
+    """Rows of file name, class, below one heading."""
+    found: Classes = {}
+    for name, wordnet in (row[:2] for row in splits.table(lists, split)[1:]):
+        found.setdefault(wordnet, []).append(Path(name))
+    return {wordnet: _resolve(source, wordnet, names) for wordnet, names in found.items()}
+
+
+def _resolve(source: Path, wordnet: str, names: list[Path]) -> list[Path]:
+    for folder in (source, source / "images", source / wordnet):
+        if (folder / names[0]).is_file():
+            return [folder / name for name in names]
+    return _by_number(source, wordnet, names)
+
+
+def _by_number(source: Path, wordnet: str, names: list[Path]) -> list[Path]:
+    """n01532829 00000005.jpg is the fifth of that class's training images in order of number."""
+    ranked = sorted(_class_images(source, wordnet), key=_number)
+    ranks = [int(name.stem.removeprefix(wordnet)) for name in names]
+    if max(ranks) > len(ranked):
+        raise InputError(
+            f"class {source / wordnet} has {len(ranked)} images, the list names number {max(ranks)}"
+        )
+    return [ranked[rank - 1] for rank in ranks]
+
+
+def _number(path: Path) -> int:
+    number = path.stem.rpartition("_")[2]
+    if not number.isdigit():
+        raise InputError(f"image {path} is not named as in ImageNet (n01532829_5.JPEG)")
+    return int(number)
+
+
+def _class_images(source: Path, wordnet: str) -> list[Path]:
+    folder = source / wordnet
+    found = images.files(folder) if folder.is_dir() else []
+    if not found:
+        raise InputError(f"class folder {folder} is missing or holds no images")
+    return found
+
+
+def _read_split(classes: Classes, options: ImageNet) -> ImageSet:
+    parts = [
+        images.stack(paths[: options.images_per_class], options.size, 3, crop=True)
+        for paths in classes.values()
+    ]
+    labels = np.repeat(np.arange(len(parts)), [len(part) for part in parts]).astype(np.int64)
+    return ImageSet(np.concatenate(parts), labels, tuple(classes))
