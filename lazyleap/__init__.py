@@ -1,0 +1,45 @@
+"""Long-horizon gradient-based meta-learning: a student explores, a teacher leaps.
+
+Read :mod:`lazyleap.bilevel` (the four functions of a meta-learning problem), then
+:mod:`lazyleap.estimators.lazy` (the student's path and the teacher's steps).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lazyleap.algorithms import ANIL as ANIL
+    from lazyleap.algorithms import MAML as MAML
+    from lazyleap.algorithms import MetaSGD as MetaSGD
+    from lazyleap.bilevel import Batch as Batch
+    from lazyleap.bilevel import Bilevel as Bilevel
+    from lazyleap.bilevel import Task as Task
+    from lazyleap.bilevel import Tree as Tree
+    from lazyleap.estimators import Exact as Exact
+    from lazyleap.estimators import FirstOrder as FirstOrder
+    from lazyleap.estimators import Implicit as Implicit
+    from lazyleap.estimators import Lazy as Lazy
+    from lazyleap.estimators import MetaGradient as MetaGradient
+    from lazyleap.estimators import Reptile as Reptile
+    from lazyleap.estimators import Unrolled as Unrolled
+
+__version__ = "0.1.0"
+
+_HOME = {
+    **dict.fromkeys(("Batch", "Bilevel", "Task", "Tree"), "lazyleap.bilevel"),
+    **dict.fromkeys(("ANIL", "MAML", "MetaSGD"), "lazyleap.algorithms"),
+    **dict.fromkeys(
+        ("Exact", "FirstOrder", "Implicit", "Lazy", "MetaGradient", "Reptile", "Unrolled"),
+        "lazyleap.estimators",
+    ),
+}
+__all__ = [*_HOME, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    # On first use, not at import: checking a params file must not wait for torch.
+    if name not in _HOME:
+        raise AttributeError(f"module 'lazyleap' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

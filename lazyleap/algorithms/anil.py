@@ -1,0 +1,30 @@
+"""ANIL: only the head moves in the inner loop; the body is learned by the outer one alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from lazyleap.algorithms.maml import MAML
+from lazyleap.algorithms.sgd import parameters
+from lazyleap.bilevel import Tree
+
+
+@dataclass(frozen=True)
+class ANIL(MAML):
+    """MAML whose task model is the head: parameters whose names start with ``head``.
+
+    theta is the whole network under its own names; phi is the head's part of it.
+    Source: Raghu, Raghu, Bengio and Vinyals, ICLR 2020.
+    """
+
+    head: str = "head."
+
+    def init(self, theta: Tree) -> Tree:
+        """``phi_0 = theta.head``."""
+        return self.optimizer.start({n: p for n, p in theta.items() if n.startswith(self.head)})
+
+    def predict(self, phi: Tree, theta: Tree, inputs: Tensor) -> Tensor:
+        """The whole network, with ``phi`` for its head."""
+        return self.forward({**theta, **parameters(phi)}, inputs)

@@ -1,0 +1,61 @@
+"""MAML: theta is where the task model starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+from torch.nn import functional
+
+from lazyleap.algorithms.sgd import SGD, parameters
+from lazyleap.bilevel import Batch, Tree, gradient
+
+Forward = Callable[[Tree, Tensor], Tensor]
+"""A network as a function: parameters and inputs ``[n, ...]`` to outputs ``[n, ...]``."""
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Outputs and targets to a scalar."""
+
+
+@dataclass(frozen=True)
+class MAML:
+    """``init(theta) = theta``; an inner step goes down the support loss at rate ``inner_lr``.
+
+    Args:
+        forward: the network, e.g. :func:`lazyleap.models.functional` of an ``nn.Module``.
+        loss: of outputs and targets, for both loops; cross-entropy unless said otherwise.
+        inner_lr: alpha.
+        optimizer: the inner SGD's momentum.
+
+    Source: Finn, Abbeel and Levine, ICML 2017.
+    """
+
+    forward: Forward
+    inner_lr: float
+    loss: Loss = functional.cross_entropy
+    optimizer: SGD = field(default_factory=SGD)
+
+    def init(self, theta: Tree) -> Tree:
+        """``phi_0 = theta``."""
+        return self.optimizer.start(theta)
+
+    def inner_grad(self, phi: Tree, theta: Tree, batch: Batch) -> Tree:
+        """The gradient of the support loss."""
+
+        def support_loss(p: Tree) -> Tensor:
+            return self.loss(self.predict(p, theta, batch.inputs), batch.targets)
+
+        return gradient(support_loss, parameters(phi))
+
+    def update(self, phi: Tree, grad: Tree, theta: Tree) -> Tree:
+        """``phi - alpha grad``."""
+        return self.optimizer.step(phi, grad, self.inner_lr)
+
+    def outer_loss(self, phi: Tree, theta: Tree, batch: Batch) -> Tensor:
+        """The query loss."""
+        return self.loss(self.predict(phi, theta, batch.inputs), batch.targets)
+
+    def predict(self, phi: Tree, theta: Tree, inputs: Tensor) -> Tensor:
+        """What the task model ``phi`` answers to ``inputs``."""
+        return self.forward(parameters(phi), inputs)

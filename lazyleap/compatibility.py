@@ -1,0 +1,75 @@
+"""Which estimator goes with which algorithm, and which of the student's steps the teacher may take.
+
+Pure words and integers, so that a params file is refused before torch is even imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from lazyleap.errors import InputError, nearest
+
+Placement = Literal["start", "end", "tail"] | Sequence[int]
+
+ESTIMATORS = ("first_order", "lazy", "exact", "unrolled", "reptile", "implicit")
+ALGORITHMS = ("maml", "meta_sgd", "anil")
+
+_RATES = "its learned rates would get no gradient"
+REFUSED: dict[tuple[str, str], str] = {
+    ("meta_sgd", "reptile"): _RATES,
+    ("meta_sgd", "implicit"): _RATES,
+    ("anil", "reptile"): "its body takes no inner step, so s_0 - s_k says nothing of it",
+}
+
+
+def check_pair(algorithm: str, estimator: str) -> None:
+    """Refuse an unknown name or an estimator whose gradient is wrong for the algorithm.
+
+    Raises:
+        InputError: naming the pair and the reason.
+    """
+    for word, known, what in (
+        (algorithm, ALGORITHMS, "algorithm"),
+        (estimator, ESTIMATORS, "estimator"),
+    ):
+        if word not in known:
+            raise InputError(f"{what} '{word}' is unknown; {nearest(word, known)}")
+    if reason := REFUSED.get((algorithm, estimator)):
+        raise InputError(f"algorithm '{algorithm}' does not go with estimator '{estimator}': {reason}")
+
+
+def teacher_steps(horizon: int, leaps: int, placement: Placement, lam: float = 1.0) -> tuple[int, ...]:
+    """The steps, of 0..k-1, that the teacher takes in the graph; it leaps over the others.
+
+    ``start`` spreads them from the first step on, ``end`` up to the last; ``tail`` is the last
+    ``leaps`` of them; a list names them itself and then ``leaps`` must be its length.
+
+    Raises:
+        InputError: if the steps are not ``leaps`` distinct ones of the horizon, or if ``lam < 1``
+            goes with anything but one leap before the last step.
+    """
+    if horizon < 1:
+        raise InputError(f"horizon {horizon}: the student needs at least one inner step")
+    if not 1 <= leaps <= horizon:
+        raise InputError(f"leaps {leaps}: the teacher takes between 1 and horizon = {horizon} steps")
+    if not 0 < lam <= 1:
+        raise InputError(f"lam {lam}: a leap goes a fraction of the way, 0 < lam <= 1")
+    if lam < 1 and (leaps != 1 or placement != "end"):
+        raise InputError(f"lam {lam}: less than 1 goes with leaps 1 and placement 'end' only")
+    return _place(horizon, leaps, placement)
+
+
+def _place(k: int, m: int, placement: Placement) -> tuple[int, ...]:
+    if placement == "start":
+        return tuple(i * k // m for i in range(m))
+    if placement == "end":
+        return tuple(-(-i * k // m) - 1 for i in range(1, m + 1))
+    if placement == "tail":
+        return tuple(range(k - m, k))
+    if isinstance(placement, str):
+        raise InputError(f"placement '{placement}' is unknown; valid: start, end, tail or a list")
+    steps = tuple(placement)
+    if len(steps) != m or list(steps) != sorted(set(steps)) or steps[0] < 0 or steps[-1] >= k:
+        raise InputError(f"placement {list(steps)}: wants {m} (leaps) rising steps of 0..{k - 1}")
+    return steps

@@ -1,0 +1,158 @@
+"""The closed, typed schema of params.yaml; :mod:`lazyleap.settings` reads and resolves it.
+
+Nothing has a default here: a changed default in code would be no change of a parameter, and
+nothing would be run anew. What is optional is what overrides another key of the file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lazyleap.datasets.options import DatasetOptions
+
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]  # a dot would split DVC's parameter path
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Block(BaseModel):
+    """A closed, frozen block of parameters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ModelOptions(Block):
+    """A few-shot backbone."""
+
+    backbone: Literal["conv4", "resnet12"]
+    width: Count
+    norm: Literal["batch", "group"]
+    downsample: Literal["stride", "pool"]
+
+
+class Draw(Block):
+    """Episodes drawn once, for all settings of a task."""
+
+    way: Annotated[int, Field(ge=2)]
+    shot: Count
+    query: Count
+    validation_episodes: Count
+    test_episodes: Count
+    seed: Annotated[int, Field(ge=0)]
+
+
+class FewShotTraining(Block):
+    """The budget of a meta-training, the same for every setting of a task."""
+
+    way: Annotated[int, Field(ge=2)]
+    shot: Count
+    query: Count
+    meta_batch: Count
+    meta_iterations: Count
+    validate_every: Count
+    validation_steps: Count
+    log_every: Count
+
+
+class FewShotTest(Block):
+    """What is reported of a meta-learned model."""
+
+    steps: list[Annotated[int, Field(ge=0)]]
+    curve_episodes: Count
+    curve_steps: Count
+
+
+class FewShotTask(Block):
+    """N-way K-shot episodes of one data set."""
+
+    kind: Literal["fewshot"]
+    dataset: DatasetOptions
+    draw: Draw
+    model: ModelOptions
+    training: FewShotTraining
+    test: FewShotTest
+
+
+class Outer(Block):
+    """The optimiser of the meta-parameters."""
+
+    optimizer: Literal["adam", "sgd"]
+    lr: Rate
+    schedule: Literal["constant", "cosine", "step"]
+    clip_norm: Rate | None
+
+
+class AlgorithmOptions(Block):
+    """Inner rate (or where learned rates start) and momentum, and the outer optimiser."""
+
+    inner_lr: Rate
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    outer: Outer
+
+
+class Algorithms(Block):
+    """One block an algorithm; only those that runs name need be there."""
+
+    maml: AlgorithmOptions | None = None
+    meta_sgd: AlgorithmOptions | None = None
+    anil: AlgorithmOptions | None = None
+
+
+class Empty(Block):
+    """An estimator without knobs."""
+
+
+class LazyOptions(Block):
+    """``leaps``: steps in the graph (m); ``lam``: how far a leap goes."""
+
+    leaps: Count
+    lam: float
+
+
+class ImplicitOptions(Block):
+    """``rho``: weight of the proximal term; ``cg_steps``: conjugate-gradient iterations."""
+
+    rho: Rate
+    cg_steps: Count
+
+
+class Estimators(Block):
+    """One block an estimator."""
+
+    first_order: Empty | None = None
+    lazy: LazyOptions | None = None
+    exact: Empty | None = None
+    unrolled: Empty | None = None
+    reptile: Empty | None = None
+    implicit: ImplicitOptions | None = None
+
+
+class Run(Block):
+    """One setting; what is optional overrides the task's, the algorithm's or the estimator's."""
+
+    task: str
+    algorithm: str
+    estimator: str
+    horizon: Count
+    seed: Annotated[int, Field(ge=0)]
+    placement: Literal["start", "end", "tail"] | list[int] | None = None
+    leaps: Count | None = None
+    lam: float | None = None
+    inner_lr: Rate | None = None
+    meta_iterations: Count | None = None
+
+
+class Settings(Block):
+    """All of a params.yaml."""
+
+    root: str
+    here: str
+    grid: Name
+    threads: Count
+    device: Literal["auto", "cpu", "cuda"]
+    tasks: dict[Name, FewShotTask]
+    algorithms: Algorithms
+    estimators: Estimators
+    runs: Annotated[dict[Name, Run], Field(min_length=1)]

@@ -1,0 +1,62 @@
+"""What every estimator takes and gives: one signature for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from lazyleap.bilevel import Bilevel, Task, Tree, add
+
+
+@dataclass(frozen=True)
+class Path:
+    """Where the student of one task went.
+
+    ``start`` is s_0 and ``end`` where the outer loss is taken. ``taken`` is the sum of the steps
+    the teacher took itself (None where there is no teacher); the rest of the way was leapt.
+    ``points`` holds the s_j the teacher steps from; ``held`` the sums of s_j and of the directions,
+    where only the update is tracked.
+    """
+
+    start: Tree
+    end: Tree
+    taken: Tree | None = None
+    points: Mapping[int, Tree] = field(default_factory=dict)
+    held: tuple[Tree, Tree] | None = None
+
+
+class TaskGradient(NamedTuple):
+    """The outer loss of one task, a scalar, and its (estimated) gradient, a tree like theta."""
+
+    loss: Tensor
+    grad: Tree
+
+
+@dataclass(frozen=True)
+class MetaGradient:
+    """Mean outer loss and meta-gradient over a meta-batch, and the path of each task."""
+
+    loss: Tensor
+    grad: Tree
+    paths: Sequence[Path]
+
+
+class Estimator(Protocol):
+    """Estimates ``d mean_tasks outer_loss(phi_k(theta), theta) / d theta``."""
+
+    def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
+        """Return detached loss and gradient; ``theta`` is left as it is."""
+        ...
+
+
+def average(gradients: Sequence[TaskGradient], paths: Sequence[Path]) -> MetaGradient:
+    """The mean over tasks."""
+    n = len(gradients)
+    total = reduce(add, (g.grad for g in gradients))
+    loss = torch.stack([g.loss.detach() for g in gradients]).mean()
+    return MetaGradient(loss, {name: p / n for name, p in total.items()}, paths)

@@ -1,0 +1,162 @@
+"""The student's path and the teacher's steps: first-order, lazy and exact are one program.
+
+``sg[.]`` is stop-gradient, ``k`` the horizon, ``b_j`` the j-th inner batch.
+
+    student   s_0 = sg[init(theta)],  s_{j+1} = sg[step(s_j, theta, b_j)]       k steps, no graph
+    teacher   takes some of the k steps itself, in the graph, and leaps over the others;
+              a leap from phi to the student's s_j is   phi + lam * sg[s_j - phi],  0 < lam <= 1
+    meta      g = d outer_loss(phi_k(theta), theta) / d theta
+
+A leap is a constant displacement: a cotangent passes it unchanged. So the chain rule has one
+factor for every step the teacher took, and none for the others:
+
+    v, g   = d outer_loss / d (phi, theta)     at (phi_k, theta)
+    v, d   = v @ d step / d (phi, theta)       at s_j, for the teacher's j in reverse;   g += d
+    g     += v @ d init / d theta
+
+The one question left is *which of the student's steps does the teacher take?* None makes
+``FirstOrder``; one, or a few, ``Lazy``; all, ``Exact``. No tape ever spans two steps, so activation
+memory does not depend on the horizon.
+
+The student, the teacher and the leap are Jamal, Wang and Gong's ("A Lazy Approach to Long-Horizon
+Gradient-Based Meta-Learning", ICCV 2021). The leap as a constant displacement, more leaps than one
+and their placement are this project's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from lazyleap.bilevel import (
+    Bilevel,
+    Task,
+    Tree,
+    add,
+    step,
+    subtract,
+    value_and_grad,
+    vjp,
+    zeros,
+)
+from lazyleap.compatibility import Placement, teacher_steps
+from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """The teacher takes ``leaps`` steps and leaps over the rest of the student's path.
+
+    ``d phi_k / d phi_0`` is the product of ``leaps`` factors ``I - alpha H(s_j)``. ``placement``
+    says where they are: from the ``start``, towards the ``end``, the last ones (``tail``: truncated
+    back-propagation), or a list of steps of 0..k-1. ``lam < 1`` leaps only part of the way and goes
+    with one leap at the ``end``.
+
+    Cost: k first-order steps and ``leaps`` double-backward ones; memory ``leaps`` parameter sets.
+    Raises InputError, before any work, where these do not fit the horizon.
+    """
+
+    leaps: int = 1
+    placement: Placement = "start"
+    lam: float = 1.0
+
+    def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
+        """See :class:`lazyleap.estimators.base.Estimator`."""
+        steps = teacher_steps(len(tasks[0].inner), self.leaps, self.placement, self.lam)
+        return leap_gradient(problem, theta, tasks, steps, lam=self.lam)
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The teacher takes every step: the true meta-gradient, without a tape across steps.
+
+    Cost: k first-order steps and k double-backward ones; memory k parameter sets, one activation.
+    """
+
+    def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
+        """See :class:`lazyleap.estimators.base.Estimator`."""
+        return leap_gradient(problem, theta, tasks, range(len(tasks[0].inner)))
+
+
+@dataclass(frozen=True)
+class FirstOrder:
+    """The teacher takes no step: every direction is a constant, ``d phi_k / d phi_0 = I``.
+
+    What is learned of the *update* still has its gradient: Meta-SGD's rates get
+    ``-sum_j g_j * v``, at the cost of keeping the k directions. Otherwise memory does not depend on
+    the horizon. Source: Finn, Abbeel and Levine, ICML 2017, section 5.2.
+    """
+
+    def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
+        """See :class:`lazyleap.estimators.base.Estimator`."""
+        return leap_gradient(problem, theta, tasks, (), hold=True)
+
+
+def leap_gradient(
+    problem: Bilevel,
+    theta: Tree,
+    tasks: Sequence[Task],
+    steps: Sequence[int],
+    *,
+    lam: float = 1.0,
+    hold: bool = False,
+) -> MetaGradient:
+    """The meta-gradient through the teacher's ``steps``; the one program of this file.
+
+    ``hold`` tracks how the steps that nobody takes depend on theta through their update alone.
+    """
+    paths = walk(problem, theta, tasks, steps, lam=lam, hold=hold)
+    gradients = [teach(problem, theta, task, path) for task, path in zip(tasks, paths, strict=True)]
+    return average(gradients, paths)
+
+
+def walk(
+    problem: Bilevel,
+    theta: Tree,
+    tasks: Sequence[Task],
+    steps: Sequence[int],
+    *,
+    lam: float = 1.0,
+    hold: bool = False,
+) -> list[Path]:
+    """The student: k steps a task, no graph, keeping the points the teacher will step from."""
+    with torch.no_grad():
+        return [_walk(problem, theta, task, frozenset(steps), lam, hold) for task in tasks]
+
+
+def _walk(
+    problem: Bilevel, theta: Tree, task: Task, steps: frozenset[int], lam: float, hold: bool
+) -> Path:
+    start = phi = problem.init(theta)
+    points: dict[int, Tree] = {}
+    taken, held = zeros(phi), None
+    for j, batch in enumerate(task.inner):
+        if j in steps and lam < 1:
+            phi = add(start, subtract(phi, start), lam)
+        grad = problem.inner_grad(phi, theta, batch)
+        moved = problem.update(phi, grad, theta)
+        if j in steps:
+            points[j], taken = phi, add(taken, subtract(moved, phi))
+        if hold:
+            held = (add(held[0], phi), add(held[1], grad)) if held else (phi, grad)
+        phi = moved
+    return Path(start, phi, taken, points, held)
+
+
+def teach(problem: Bilevel, theta: Tree, task: Task, path: Path) -> TaskGradient:
+    """The teacher: one vector-Jacobian product a step it takes, from the last to the first."""
+    outer_loss = partial(problem.outer_loss, batch=task.outer)
+    loss, (v, g) = value_and_grad(outer_loss, path.end, theta)
+    for j in sorted(path.points, reverse=True):
+        taught = partial(step, problem, batch=task.inner[j])
+        v, d = vjp(taught, v, path.points[j], theta)
+        g = add(g, d)
+    if path.held is not None:
+        # An update is linear in (phi, grad): k held steps are one, from and along the summed ones.
+        (d,) = vjp(partial(problem.update, *path.held), v, theta)
+        g = add(g, d)
+    (d,) = vjp(problem.init, v, theta)
+    return TaskGradient(loss, add(g, d))

@@ -1,0 +1,33 @@
+"""The displacement itself as the meta-gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from lazyleap.bilevel import Bilevel, Task, Tree, subtract, vjp
+from lazyleap.estimators.base import MetaGradient, TaskGradient, average
+from lazyleap.estimators.lazy import walk
+
+
+@dataclass(frozen=True)
+class Reptile:
+    """Meta-gradient ``s_0 - s_k``, where theta is the start and nothing else.
+
+    No gradient of the outer loss: a descent direction of the expected inner loss that also aligns
+    the gradients of different batches. Cost: k first-order steps. The outer loss is evaluated, so
+    that it can be logged. Source: Nichol, Achiam and Schulman, arXiv 1803.02999, 2018.
+    """
+
+    def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
+        """See :class:`lazyleap.estimators.base.Estimator`."""
+        paths = walk(problem, theta, tasks, ())
+        gradients = []
+        for task, path in zip(tasks, paths, strict=True):
+            with torch.no_grad():
+                loss = problem.outer_loss(path.end, theta, task.outer)
+            (grad,) = vjp(problem.init, subtract(path.start, path.end), theta)
+            gradients.append(TaskGradient(loss, grad))
+        return average(gradients, paths)

@@ -1,0 +1,38 @@
+"""All k steps on autograd's own tape: the oracle, and what other libraries do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from lazyleap.bilevel import Bilevel, Task, Tree, detach, leaf, step
+from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """The true meta-gradient by back-propagation through the whole inner loop.
+
+    Cost: time and activation memory grow with k. Equal to ``Exact`` but for rounding; kept as the
+    reference the others are tested and timed against. Source: Finn, Abbeel and Levine, ICML 2017.
+    """
+
+    def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
+        """See :class:`lazyleap.estimators.base.Estimator`."""
+        results = [_unroll(problem, theta, task) for task in tasks]
+        return average([g for g, _ in results], [path for _, path in results])
+
+
+def _unroll(problem: Bilevel, theta: Tree, task: Task) -> tuple[TaskGradient, Path]:
+    with torch.enable_grad():
+        anchor = {n: leaf(p) for n, p in theta.items()}
+        start = phi = problem.init(anchor)
+        for batch in task.inner:
+            phi = step(problem, phi, anchor, batch)
+        loss = problem.outer_loss(phi, anchor, task.outer)
+        grads = torch.autograd.grad(loss, list(anchor.values()), materialize_grads=True)
+    return TaskGradient(loss, dict(zip(anchor, grads, strict=True))), Path(
+        detach(start), detach(phi)
+    )

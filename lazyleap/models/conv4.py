@@ -1,0 +1,57 @@
+"""Conv-4, the four-block convolutional network of few-shot learning."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Literal
+
+from torch import Tensor, nn
+
+from lazyleap.models.norms import Norm, normalisation
+
+Downsample = Literal["pool", "stride"]
+
+
+class Conv4(nn.Module):
+    """Four blocks of 3x3 convolution, normalisation and ReLU, each halving the image; a linear head.
+
+    Input ``[n, channels, size, size]``, output logits ``[n, classes]``. ``downsample`` is a 2x2
+    maximum (``pool``; Vinyals et al., NeurIPS 2016) or a stride of 2 (``stride``; as Finn et al.,
+    ICML 2017, for Omniglot), which costs about a quarter.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        *,
+        channels: int = 1,
+        size: int = 28,
+        width: int = 64,
+        norm: Norm = "batch",
+        downsample: Downsample = "pool",
+    ) -> None:
+        super().__init__()
+        blocks: OrderedDict[str, nn.Module] = OrderedDict()
+        for i in range(4):
+            blocks[f"block{i + 1}"] = _block(width if i else channels, width, norm, downsample)
+            size = size // 2 if downsample == "pool" else -(-size // 2)
+        if size < 1:
+            raise ValueError("Conv4: the image is too small to be halved four times")
+        self.body = nn.Sequential(blocks)
+        self.head = nn.Linear(width * size * size, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits ``[n, classes]``."""
+        return self.head(self.body(images).flatten(1))
+
+
+def _block(inputs: int, width: int, norm: Norm, downsample: Downsample) -> nn.Sequential:
+    stride = 2 if downsample == "stride" else 1
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv=nn.Conv2d(inputs, width, 3, stride, padding=1),
+        norm=normalisation(norm, width),
+        relu=nn.ReLU(),
+    )
+    if downsample == "pool":
+        layers["pool"] = nn.MaxPool2d(2)
+    return nn.Sequential(layers)

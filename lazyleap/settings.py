@@ -1,0 +1,171 @@
+"""Reads params.yaml whole: a typo or an impossible pair is one sentence, before any work."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from lazyleap.compatibility import check_pair, teacher_steps
+from lazyleap.config import (
+    AlgorithmOptions,
+    Block,
+    FewShotTask,
+    ImplicitOptions,
+    LazyOptions,
+    Run,
+    Settings,
+)
+from lazyleap.errors import InputError, nearest
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One run with its overrides resolved: all that meta-training needs to know.
+
+    ``teacher`` holds the steps of 0..horizon-1 that the teacher takes, for ``lazy`` alone.
+    """
+
+    name: str
+    grid: str
+    task_name: str
+    task: FewShotTask
+    algorithm: str
+    algorithm_options: AlgorithmOptions
+    estimator: str
+    implicit: ImplicitOptions | None
+    horizon: int
+    seed: int
+    teacher: tuple[int, ...] | None
+    leaps: int | None
+    placement: str | list[int] | None
+    lam: float | None
+    inner_lr: float
+    meta_iterations: int
+    threads: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and words, for JSON, digests and records."""
+        plain = asdict(self)
+        for key in ("task", "algorithm_options", "implicit"):
+            block = getattr(self, key)
+            plain[key] = block.model_dump() if block else None
+        return plain
+
+
+def load(path: Path) -> Settings:
+    """Read and check a whole params.yaml, every run resolved.
+
+    Raises:
+        InputError: one sentence with the file, the key, the value and what is valid.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(_sentence(path, error)) from error
+    for name in settings.runs:
+        try:
+            resolve(settings, name)
+        except InputError as error:
+            raise InputError(f"{path}: runs.{name}: {error}") from error
+    return settings
+
+
+def resolve(settings: Settings, name: str) -> Setting:
+    """The run ``name`` with everything it refers to.
+
+    Raises:
+        InputError: if the run, its task, algorithm or estimator is not there or they do not go
+            together.
+    """
+    run = _pick(settings.runs, name, "runs")
+    task = _pick(settings.tasks, run.task, "tasks")
+    check_pair(run.algorithm, run.estimator)
+    options: AlgorithmOptions = _block(settings.algorithms, run.algorithm, "algorithms")
+    estimator: Block = _block(settings.estimators, run.estimator, "estimators")
+    leaps, lam, teacher = _leaps(run, estimator)
+    return Setting(
+        name=name,
+        grid=settings.grid,
+        task_name=run.task,
+        task=task,
+        algorithm=run.algorithm,
+        algorithm_options=options,
+        estimator=run.estimator,
+        implicit=estimator if isinstance(estimator, ImplicitOptions) else None,
+        horizon=run.horizon,
+        seed=run.seed,
+        teacher=teacher,
+        leaps=leaps,
+        placement=run.placement,
+        lam=lam,
+        inner_lr=run.inner_lr or options.inner_lr,
+        meta_iterations=run.meta_iterations or task.training.meta_iterations,
+        threads=settings.threads,
+    )
+
+
+def _leaps(run: Run, options: Block) -> tuple[int | None, float | None, tuple[int, ...] | None]:
+    if not isinstance(options, LazyOptions):
+        for key in ("leaps", "lam", "placement"):
+            if getattr(run, key) is not None:
+                raise InputError(f"{key} goes with estimator 'lazy', not with '{run.estimator}'")
+        return None, None, None
+    if run.placement is None:
+        raise InputError("estimator 'lazy' needs a placement: start, end, tail or a list of steps")
+    counted = len(run.placement) if isinstance(run.placement, list) else options.leaps
+    leaps = counted if run.leaps is None else run.leaps
+    lam = options.lam if run.lam is None else run.lam
+    return leaps, lam, teacher_steps(run.horizon, leaps, run.placement, lam)
+
+
+def _pick(table: dict[str, Any], name: str, where: str) -> Any:
+    if name not in table:
+        raise InputError(f"'{name}' is not in {where}; {nearest(name, table)}")
+    return table[name]
+
+
+def _block(blocks: BaseModel, name: str, where: str) -> Any:
+    if getattr(blocks, name) is None:
+        raise InputError(f"'{name}' has no block in {where}")
+    return getattr(blocks, name)
+
+
+def _sentence(path: Path, error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"] if not str(part).startswith("function-")]
+    where, value = ".".join(place), first["input"]
+    if first["type"] == "extra_forbidden":
+        return f"{path}: {where}: unknown key; {nearest(place[-1], _keys())}"
+    if first["type"] == "missing":
+        return f"{path}: {where}: is missing"
+    if place[-1] == "[key]":
+        return f"{path}: {'.'.join(place[:-2])}: name '{value}' may hold only a-z, 0-9 and -"
+    shown = repr(value) if not isinstance(value, dict | list) else type(value).__name__
+    return f"{path}: {where}: {_lower(first['msg'])}, not {shown}"
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+@lru_cache
+def _keys() -> frozenset[str]:
+    """Every key of the schema, for the nearest valid one."""
+    found: set[str] = set()
+    queue: list[type[BaseModel]] = [Block]
+    while queue:
+        for sub in queue.pop().__subclasses__():
+            found.update(sub.model_fields)
+            queue.append(sub)
+    return frozenset(found)

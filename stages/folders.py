@@ -1,0 +1,50 @@
+"""Where each stage puts what it makes, relative to the project's root. All but raw data carry the grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def raw(dataset: str) -> Path:
+    """Downloaded archives, shared by all grids."""
+    return Path("data/raw") / dataset
+
+
+def validated(grid: str) -> Path:
+    """The constant file that says the parameters were checked."""
+    return Path("artifacts/validate") / grid
+
+
+def prepared(grid: str, task: str) -> Path:
+    """Arrays and fixed episodes of a task; ``train/`` and ``test/`` below it never meet."""
+    return Path("data/prepare") / grid / task
+
+
+def trained(grid: str, run: str) -> Path:
+    """Meta-learned parameters: equal bytes for equal settings."""
+    return Path("artifacts/train") / grid / run
+
+
+def record(grid: str, run: str) -> Path:
+    """Times, memory, TensorBoard events: different at every run."""
+    return Path("artifacts/record") / grid / run
+
+
+def evaluated(grid: str, run: str) -> Path:
+    """Metrics and curves of one run."""
+    return Path("artifacts/evaluate") / grid / run
+
+
+def exported(grid: str, run: str) -> Path:
+    """ONNX model, its card and its parity."""
+    return Path("artifacts/export") / grid / run
+
+
+def results(grid: str) -> Path:
+    """The report; in git for the recorded grids."""
+    return Path("results") / grid
+
+
+def scratch(grid: str, run: str, fingerprint: str) -> Path:
+    """Checkpoints and live events of a run in progress; git-ignored, gone when it ends well."""
+    return Path(".scratch") / grid / run / fingerprint
