@@ -55,7 +55,7 @@ def letters(scripts: Iterable[str]) -> list[str]:
 
 @cache
 def cutout(character: str, face: str) -> NDArray[np.uint8]:
-    """Draw the character in that face, ink 255, cut to its bounding box: [h, w] (0 x 0 if blank)."""
+    """Draw the character in that face, ink 255, cut to its bounding box; 0 x 0 if blank."""
     mask = _font(face).getmask(character, mode="L")
     pixels = np.array(mask, np.uint8).reshape(mask.size[1], mask.size[0])
     rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))

@@ -1,0 +1,58 @@
+"""Prepare the images of a task: `python -m stages.prepare --params params.yaml TASK`.
+
+Training and validation images go to one folder, test images to another: training never sees those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lazyleap.datasets import ImageSet, read, save
+from lazyleap.datasets.glyphs import ORIGIN
+from lazyleap.datasets.registry import read_registry
+from lazyleap.datasets.store import moments
+from lazyleap.errors import InputError, nearest
+from lazyleap.settings import load
+from stages import folders
+from stages.program import Params, Traceback, run
+
+REGISTRY = Path("data/datasets.yaml")
+OWN = {"licence": "the user's own", "citation": "", "source": "the user's own images"}
+
+
+def main(task: str, params: Params = "params.yaml", traceback: Traceback = False) -> None:
+    """Read the data set of TASK into arrays and draw its fixed episodes."""
+    del traceback  # stages.program reads it
+    settings = load(Path(params))
+    if task not in settings.tasks:
+        hint = nearest(task, settings.tasks)
+        raise InputError(f"{params}: '{task}' is not in tasks; {hint}")
+    dataset = settings.tasks[task].dataset
+    sets = read(dataset, Path())
+    write(folders.prepared(settings.grid, task), sets, describe(dataset))
+
+
+def write(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> None:
+    """Save all but the test split to ``folder/train``, the test split to ``folder/test``."""
+    mean, std = moments(sets["train"].images)
+    about = {**info, "mean": mean, "std": std}
+    save(folder / "train", {name: part for name, part in sets.items() if name != "test"}, about)
+    save(folder / "test", {"test": sets["test"]}, about)
+
+
+def describe(dataset: Any) -> dict[str, str]:
+    """Name, reader, licence, citation and source of a data set, for dataset.json."""
+    name = Path(dataset.source).name
+    registry = read_registry(REGISTRY) if Path(dataset.source) == folders.raw(name) else {}
+    if name in registry:
+        keys = {"licence", "citation", "source"}
+        return {"name": name, "reader": dataset.reader, **registry[name].model_dump(include=keys)}
+    origin = ORIGIN if dataset.reader == "glyphs" else OWN
+    named = dataset.reader if dataset.reader == "glyphs" else name
+    return {"name": named, "reader": dataset.reader, **origin}
+
+
+if __name__ == "__main__":
+    run(main)
