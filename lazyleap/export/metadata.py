@@ -1,0 +1,54 @@
+"""What a file says about itself: the same facts in ``metadata_props`` and in the model card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import onnx
+
+
+def facts(setting: Mapping[str, Any], metrics: Mapping[str, Any], commit: str) -> dict[str, str]:
+    """Names and values, all strings as ``metadata_props`` asks; what is structured is JSON.
+
+    Args:
+        setting: the resolved run with normalisation, image, classes, dataset_digest, licence and
+            citation, as training left it in ``setting.json``.
+        metrics: the run's ``metrics.json``.
+        commit: of the code that writes the file.
+    """
+    primary = metrics["primary"]
+    score = metrics["metrics"][primary]
+    plain = ("grid", "estimator", "algorithm", "horizon", "inner_lr", "seed", "classes")
+    said = ("dataset_digest", "licence", "citation")
+    return {
+        "run": str(setting["name"]),
+        "task": str(setting["task_name"]),
+        **{key: str(setting[key]) for key in plain},
+        "shot": str(setting["task"]["training"]["shot"]),
+        "model": json.dumps(setting["task"]["model"]),
+        "image": json.dumps(setting["image"]),
+        "normalisation": json.dumps(setting["normalisation"]),
+        "dataset": str(metrics["dataset"]),
+        **{key: str(setting[key]) for key in said},
+        "metric": str(primary),
+        "value": f"{score['value']:.4f}",
+        "ci95": f"{score['ci95']:.4f}",
+        "test_digest": str(metrics["test_digest"]),
+        "params_fingerprint": fingerprint(setting),
+        "commit": commit,
+    }
+
+
+def fingerprint(setting: Mapping[str, Any]) -> str:
+    """Sha256 of the resolved setting: equal for equal parameters and data."""
+    plain = json.dumps(setting, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def annotate(model: onnx.ModelProto, properties: Mapping[str, str]) -> onnx.ModelProto:
+    """The model with ``properties`` for its ``metadata_props``."""
+    onnx.helper.set_model_props(model, dict(properties))
+    return model
