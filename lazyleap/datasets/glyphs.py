@@ -25,7 +25,7 @@ SCRIPTS = {
     "val": ("GREEK", "COPTIC", "LISU", "LAO"),
     "test": ("ARMENIAN", "GEORGIAN", "HEBREW", "ARABIC"),
 }
-LIKENESS = 0.95  # correlation of bitmaps above which two characters count as one
+LIKENESS = 0.92  # correlation of bitmaps above which two characters count as one
 FILL = 0.64  # share of the image's side that the longer side of an undistorted glyph fills
 ORIGIN = {
     "licence": "Bitstream Vera / DejaVu (DejaVu fonts), SIL OFL 1.1 (STIX fonts)",

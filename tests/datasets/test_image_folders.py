@@ -1,0 +1,210 @@
+"""A user's own images: any folder, and ImageNet's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lazyleap.datasets import options, read
+from lazyleap.errors import InputError
+
+
+def paint(path, value, size=(20, 12), mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, value).convert(mode).save(path)
+
+
+def read_folder(folder, **changes):
+    block = {
+        "reader": "image-folder",
+        "source": str(folder),
+        "size": 8,
+        "channels": 3,
+        "min_images": 2,
+        **changes,
+    }
+    return read(options.ImageFolder(**block), Path())
+
+
+@pytest.fixture
+def divided(tmp_path):
+    for split in ("train", "val", "test"):
+        for value, name in ((10, "cat"), (200, "dog")):
+            for number in range(2):
+                paint(tmp_path / split / f"{split}-{name}" / f"{number}.png", (value, 0, 0))
+    return tmp_path
+
+
+@pytest.fixture
+def undivided(tmp_path):
+    for index in range(10):
+        for number in range(2):
+            paint(tmp_path / f"class{index}" / f"{number}.jpg", (index * 20,) * 3)
+    return tmp_path
+
+
+SHARES = options.Fractions(train=0.6, val=0.2, test=0.2, seed=1)
+
+
+def test_a_divided_folder_is_taken_as_it_is(divided):
+    sets = read_folder(divided)
+    assert sets["val"].classes == ("val-cat", "val-dog")
+    assert sets["val"].labels.tolist() == [0, 0, 1, 1]
+    assert sets["val"].images.shape == (4, 3, 8, 8)
+    assert sets["val"].images[:, 0, 4, 4].tolist() == [10, 10, 200, 200]
+    assert not sets["val"].images[:, 1:].any()
+
+
+def test_val_may_be_missing(divided):
+    (divided / "val").rename(divided / ".val")
+    assert set(read_folder(divided)) == {"train", "test"}
+
+
+def test_grey(divided):
+    images = read_folder(divided, channels=1)["train"].images
+    assert images.shape == (4, 1, 8, 8)
+    assert images[2, 0, 4, 4] == round(200 * 0.299)
+
+
+def test_an_undivided_folder_is_divided_by_class(undivided):
+    sets = read_folder(undivided, fractions=SHARES)
+    names = [set(sets[split].classes) for split in ("train", "val", "test")]
+    assert [len(part) for part in names] == [6, 2, 2]
+    assert len(set.union(*names)) == 10
+
+
+def test_the_division_follows_the_seed(undivided):
+    def classes(seed):
+        shares = SHARES.model_copy(update={"seed": seed})
+        return read_folder(undivided, fractions=shares)["test"].classes
+
+    assert classes(1) == classes(1)
+    assert len({classes(seed) for seed in range(5)}) > 1
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "CMYK", "I;16"])
+def test_any_mode_of_image_is_read(undivided, mode):
+    suffix = "jpg" if mode == "CMYK" else "png"
+    path = undivided / "class0" / f"9.{suffix}"
+    if mode == "I;16":
+        Image.fromarray(np.full((9, 9), 0xFFFF, np.uint16)).save(path)
+    else:
+        paint(path, (255, 255, 255), mode=mode)
+    sets = read_folder(undivided, fractions=SHARES)
+    part = next(part for part in sets.values() if "class0" in part.classes)
+    images = part.images[part.labels == part.classes.index("class0")]
+    assert (images[-1] >= 250).all()
+
+
+def test_transparent_is_white(undivided):
+    Image.new("RGBA", (9, 9), (0, 0, 0, 0)).save(undivided / "class0" / "9.png")
+    sets = read_folder(undivided, fractions=SHARES)
+    assert any((image == 255).all() for part in sets.values() for image in part.images)
+
+
+@pytest.mark.parametrize("keep", [0, 30, 45])
+def test_an_unreadable_image_is_named(divided, keep):
+    path = divided / "test" / "test-dog" / "1.png"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(InputError, match=r"image .*test-dog/1\.png cannot be read"):
+        read_folder(divided)
+
+
+def test_a_class_with_too_few_images_is_named(divided):
+    (divided / "train" / "train-cat" / "0.png").unlink()
+    with pytest.raises(InputError, match="train-cat has 1 images, min_images is 2"):
+        read_folder(divided)
+
+
+def test_fractions_for_a_divided_folder_are_refused(divided):
+    with pytest.raises(InputError, match=r"fractions: .* is divided already"):
+        read_folder(divided, fractions=SHARES)
+
+
+def test_an_undivided_folder_needs_fractions(undivided):
+    with pytest.raises(InputError, match="give fractions"):
+        read_folder(undivided)
+
+
+def test_too_few_classes_to_divide(divided):
+    with pytest.raises(InputError, match=r"2 classes of .* are too few to divide"):
+        read_folder(divided / "train", fractions=SHARES)
+
+
+# ---- ImageNet
+
+
+def read_imagenet(folder, reader, images_per_class=5):
+    block = options.ImageNet(
+        reader=reader,
+        source=str(folder / "images"),
+        splits=str(folder),
+        size=8,
+        images_per_class=images_per_class,
+    )
+    return read(block, Path())
+
+
+@pytest.fixture
+def imagenet(tmp_path):
+    """Three classes as ImageNet names their files; numbers are not padded."""
+    for offset, wordnet in enumerate(("n01", "n02", "n03")):
+        for rank, number in enumerate((2, 10, 33)):
+            value = (offset * 60 + rank * 10, 0, 0)
+            paint(tmp_path / "images" / wordnet / f"{wordnet}_{number}.JPEG", value, (30, 16))
+    return tmp_path
+
+
+def mini_lists(folder, rows):
+    for split, text in rows.items():
+        (folder / f"{split}.csv").write_text("filename,label\n" + text)
+
+
+def test_miniimagenet_counts_files_in_order_of_number(imagenet):
+    mini_lists(
+        imagenet,
+        {
+            "train": "n0100000003.jpg,n01\nn0100000001.jpg,n01\n",
+            "val": "n0200000002.jpg,n02\n",
+            "test": "n0300000001.jpg,n03\n",
+        },
+    )
+    sets = read_imagenet(imagenet, "miniimagenet")
+    assert sets["train"].classes == ("n01",)
+    red = [int(image[0].mean()) for image in sets["train"].images]
+    assert abs(red[0] - 20) <= 3
+    assert abs(red[1] - 0) <= 3
+    assert abs(int(sets["val"].images[0, 0].mean()) - 70) <= 3
+
+
+def test_miniimagenet_takes_files_named_as_in_the_list(tmp_path):
+    rows = {split: f"{split}1.png,{split}\n" for split in ("train", "val", "test")}
+    mini_lists(tmp_path, rows)
+    for split in rows:
+        paint(tmp_path / "images" / f"{split}1.png", (50, 60, 70))
+    images = read_imagenet(tmp_path, "miniimagenet")["test"].images
+    assert images[0, :, 0, 0].tolist() == [50, 60, 70]
+
+
+def test_miniimagenet_names_a_class_with_too_few_files(imagenet):
+    mini_lists(imagenet, dict.fromkeys(("train", "val", "test"), "n0100000004.jpg,n01\n"))
+    with pytest.raises(InputError, match="n01 has 3 images, the list names number 4"):
+        read_imagenet(imagenet, "miniimagenet")
+
+
+def test_tieredimagenet_takes_whole_classes(imagenet):
+    for split, name in (("train", "n01"), ("val", "n02"), ("test", "n03")):
+        (imagenet / f"{split}.csv").write_text(f"{name},n99\n")
+    sets = read_imagenet(imagenet, "tieredimagenet", images_per_class=2)
+    assert sets["val"].images.shape == (2, 3, 8, 8)
+    assert sets["test"].classes == ("n03",)
+
+
+def test_tieredimagenet_names_a_missing_class(imagenet):
+    for split in ("train", "val", "test"):
+        (imagenet / f"{split}.csv").write_text("n04,n99\n")
+    with pytest.raises(InputError, match=r"class folder .*n04 is missing"):
+        read_imagenet(imagenet, "tieredimagenet")
