@@ -5,25 +5,20 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.server
-import io
 import os
 import subprocess
 import sys
-import tarfile
 import threading
-import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 
-from lazyleap.datasets.content import check, digest, unpack
 from lazyleap.datasets.download import MIRROR, fetch
-from lazyleap.datasets.registry import Entry, Part, find, read_registry
+from lazyleap.datasets.registry import Entry, find, read_registry
 from lazyleap.errors import InputError
 
 ROOT = Path(__file__).parents[2]
-NOTHING = "0" * 64
 REFUSED = "http://127.0.0.1:9"  # the discard port: nobody listens
 
 
@@ -173,55 +168,6 @@ def test_a_file_that_is_wrong_is_replaced(server, tmp_path):
     put(tmp_path / "raw", b"12")
     fetch(entry(server.address, b"123"), tmp_path / "raw")
     assert gzip.decompress((tmp_path / "raw" / "digits.gz").read_bytes()) == b"123"
-
-
-# ---- what is digested
-
-
-def zipped(path, members, compression=zipfile.ZIP_STORED):
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        for name, raw in members:
-            archive.writestr(name, raw)
-    return unpack(path, "zip")
-
-
-def tree(members):
-    return digest(Part(members="*.png", digest="tree", sha256=NOTHING), members)
-
-
-def test_a_tree_is_told_by_names_and_bytes_only(tmp_path):
-    base = [("a/1.png", b"x"), ("a/2.png", b"y")]
-    same = zipped(tmp_path / "b.zip", [*base[::-1], ("read.me", b"")], zipfile.ZIP_DEFLATED)
-    junk = zipped(tmp_path / "c.zip", [*base, ("__MACOSX/a/._1.png", b"z")])
-    moved = zipped(tmp_path / "d.zip", [("a/1.png", b"xy"), ("a/2.png", b"")])
-    named = zipped(tmp_path / "e.zip", [("a/1.png", b"x"), ("a/3.png", b"y")])
-    want = tree(zipped(tmp_path / "a.zip", base))
-    assert tree(same) == tree(junk) == want
-    assert want not in (tree(moved), tree(named))
-
-
-def test_records_are_told_in_any_order():
-    part = Part(members="*.bin", digest="records", record_bytes=2, sha256=NOTHING)
-    want = digest(part, {"t/a.bin": b"aabbcc"})
-    assert digest(part, {"other/a.bin": b"ccaabb"}) == want
-    assert digest(part, {"t/a.bin": b"aabbcd"}) != want
-    assert digest(part, {"t/a.bin": b"aabbccaa"}) != want
-
-
-def test_lines_are_told_without_line_ends():
-    part = Part(members="names.txt", digest="lines", sha256=NOTHING)
-    want = digest(part, {"names.txt": b"ant\nbee\n"})
-    assert digest(part, {"names.txt": b"ant\r\nbee\r\n\r\n"}) == want
-    assert digest(part, {"names.txt": b"bee\nant\n"}) != want
-
-
-def test_a_missing_member_does_not_pass(tmp_path):
-    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
-        archive.addfile(tarfile.TarInfo("x/other.bin"), io.BytesIO())
-    content = [{"members": "*/train.bin", "digest": "bytes", "sha256": sha(b"123")}]
-    (file,) = entry("http://x", b"", container="tar.gz", content=content).files.values()
-    with pytest.raises(InputError, match=r"'\*/train\.bin' has bytes sha256"):
-        check(tmp_path / "a.tar.gz", file)
 
 
 # ---- the registry and the stage
