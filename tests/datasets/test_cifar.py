@@ -1,4 +1,4 @@
-"""The readers of CIFAR and its few-shot splits on small archives of the public format, made here."""
+"""The readers of CIFAR and its few-shot splits on small archives of the public format."""
 
 from __future__ import annotations
 
