@@ -3,7 +3,7 @@
 ``theta`` is what is meta-learned, ``phi`` the task model (its parameters, with the inner
 optimiser's state where it has one). With one inner batch ``b_j`` a step and the horizon ``k``,
 
-    phi_0 = init(theta),   phi_{j+1} = step(phi_j, theta, b_j),   minimise outer_loss(phi_k, theta, q)
+    phi_0 = init(theta),  phi_{j+1} = step(phi_j, theta, b_j),  minimise outer_loss(phi_k, theta, q)
 
 An *algorithm* is a choice of the four functions; an *estimator* is how the gradient of the outer
 loss with respect to theta is had. The two are independent.
@@ -101,9 +101,7 @@ def vjp(
         return _pull(function(*leaves), cotangent, leaves)
 
 
-def _pull(
-    outputs: Tree, cotangent: Tree, leaves: Sequence[Tree]
-) -> tuple[dict[str, Tensor], ...]:
+def _pull(outputs: Tree, cotangent: Tree, leaves: Sequence[Tree]) -> tuple[dict[str, Tensor], ...]:
     names = [n for n, p in outputs.items() if p.requires_grad]
     flat = [p for tree in leaves for p in tree.values()]
     if not names:  # a function of none of its arguments, such as the start of a running classifier

@@ -6,11 +6,11 @@ Pure words and integers, so that a params file is refused before torch is even i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from lazyleap.errors import InputError, nearest
 
-Placement = Literal["start", "end", "tail"] | Sequence[int]
+Placement = str | Sequence[int]
+"""``start``, ``end``, ``tail``, or the steps themselves."""
 
 ESTIMATORS = ("first_order", "lazy", "exact", "unrolled", "reptile", "implicit")
 ALGORITHMS = ("maml", "meta_sgd", "anil")
@@ -36,10 +36,14 @@ def check_pair(algorithm: str, estimator: str) -> None:
         if word not in known:
             raise InputError(f"{what} '{word}' is unknown; {nearest(word, known)}")
     if reason := REFUSED.get((algorithm, estimator)):
-        raise InputError(f"algorithm '{algorithm}' does not go with estimator '{estimator}': {reason}")
+        raise InputError(
+            f"algorithm '{algorithm}' does not go with estimator '{estimator}': {reason}"
+        )
 
 
-def teacher_steps(horizon: int, leaps: int, placement: Placement, lam: float = 1.0) -> tuple[int, ...]:
+def teacher_steps(
+    horizon: int, leaps: int, placement: Placement, lam: float = 1.0
+) -> tuple[int, ...]:
     """The steps, of 0..k-1, that the teacher takes in the graph; it leaps over the others.
 
     ``start`` spreads them from the first step on, ``end`` up to the last; ``tail`` is the last
@@ -52,7 +56,9 @@ def teacher_steps(horizon: int, leaps: int, placement: Placement, lam: float = 1
     if horizon < 1:
         raise InputError(f"horizon {horizon}: the student needs at least one inner step")
     if not 1 <= leaps <= horizon:
-        raise InputError(f"leaps {leaps}: the teacher takes between 1 and horizon = {horizon} steps")
+        raise InputError(
+            f"leaps {leaps}: the teacher takes between 1 and horizon = {horizon} steps"
+        )
     if not 0 < lam <= 1:
         raise InputError(f"lam {lam}: a leap goes a fraction of the way, 0 < lam <= 1")
     if lam < 1 and (leaps != 1 or placement != "end"):
@@ -61,15 +67,18 @@ def teacher_steps(horizon: int, leaps: int, placement: Placement, lam: float = 1
 
 
 def _place(k: int, m: int, placement: Placement) -> tuple[int, ...]:
+    if not isinstance(placement, str):
+        return _listed(k, m, tuple(placement))
     if placement == "start":
         return tuple(i * k // m for i in range(m))
     if placement == "end":
         return tuple(-(-i * k // m) - 1 for i in range(1, m + 1))
     if placement == "tail":
         return tuple(range(k - m, k))
-    if isinstance(placement, str):
-        raise InputError(f"placement '{placement}' is unknown; valid: start, end, tail or a list")
-    steps = tuple(placement)
+    raise InputError(f"placement '{placement}' is unknown; valid: start, end, tail or a list")
+
+
+def _listed(k: int, m: int, steps: tuple[int, ...]) -> tuple[int, ...]:
     if len(steps) != m or list(steps) != sorted(set(steps)) or steps[0] < 0 or steps[-1] >= k:
         raise InputError(f"placement {list(steps)}: wants {m} (leaps) rising steps of 0..{k - 1}")
     return steps

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lazyleap.datasets.options import DatasetOptions
 
@@ -30,6 +30,12 @@ class ModelOptions(Block):
     width: Count
     norm: Literal["batch", "group"]
     downsample: Literal["stride", "pool"]
+
+    @model_validator(mode="after")
+    def _resnet_pools(self) -> ModelOptions:
+        if self.backbone == "resnet12" and self.downsample != "pool":
+            raise ValueError("backbone resnet12 goes with downsample pool")
+        return self
 
 
 class Draw(Block):
@@ -73,6 +79,15 @@ class FewShotTask(Block):
     model: ModelOptions
     training: FewShotTraining
     test: FewShotTest
+
+    @model_validator(mode="after")
+    def _one_head(self) -> FewShotTask:
+        if self.training.way != self.draw.way:
+            raise ValueError(
+                f"training.way {self.training.way} and draw.way {self.draw.way} differ: "
+                "the network has one output a class"
+            )
+        return self
 
 
 class Outer(Block):

@@ -1,4 +1,4 @@
-"""The errors a user is meant to read: one sentence, the offending place and value, what is valid."""
+"""The errors a user is meant to read: one sentence with the place, the value and what is valid."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Something the user gave (params, data, checkpoint, model) cannot be used; the message says why."""
+    """What the user gave (params, data, checkpoint, model) cannot be used; the message says why."""
 
 
 class DivergedError(RuntimeError):

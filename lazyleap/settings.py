@@ -49,11 +49,11 @@ class Setting:
     threads: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and words, for JSON, digests and records."""
+        """All that training depends on, as plain numbers and words, for JSON and digests."""
         plain = asdict(self)
-        for key in ("task", "algorithm_options", "implicit"):
-            block = getattr(self, key)
-            plain[key] = block.model_dump() if block else None
+        plain["task"] = self.task.model_dump(include={"kind", "model", "training"})
+        plain["algorithm_options"] = self.algorithm_options.model_dump()
+        plain["implicit"] = self.implicit and self.implicit.model_dump()
         return plain
 
 
@@ -151,6 +151,8 @@ def _sentence(path: Path, error: ValidationError) -> str:
         return f"{path}: {where}: is missing"
     if place[-1] == "[key]":
         return f"{path}: {'.'.join(place[:-2])}: name '{value}' may hold only a-z, 0-9 and -"
+    if first["type"] == "value_error":
+        return f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}"
     shown = repr(value) if not isinstance(value, dict | list) else type(value).__name__
     return f"{path}: {where}: {_lower(first['msg'])}, not {shown}"
 

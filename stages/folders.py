@@ -1,4 +1,4 @@
-"""Where each stage puts what it makes, relative to the project's root. All but raw data carry the grid."""
+"""Where each stage puts what it makes, from the project's root. All but raw data carry the grid."""
 
 from __future__ import annotations
 

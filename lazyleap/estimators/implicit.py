@@ -54,7 +54,9 @@ class Proximal:
 
 @dataclass(frozen=True)
 class Implicit:
-    """iMAML: with F(phi, theta) the proximal inner gradient and F = 0 at the solver's end,
+    """The iMAML estimator.
+
+    With F(phi, theta) the proximal inner gradient, F = 0 at the solver's end, and there
 
         d phi / d theta = -(dF/dphi)^-1 dF/dtheta,   dF/dphi = H + rho I
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -9,10 +10,12 @@ from torch import Tensor, nn
 
 from lazyleap.algorithms.maml import Forward
 from lazyleap.bilevel import Tree
+from lazyleap.config import ModelOptions
+from lazyleap.errors import InputError
 from lazyleap.models.conv4 import Conv4
 from lazyleap.models.resnet12 import ResNet12
 
-__all__ = ["Conv4", "ResNet12", "functional", "weights"]
+__all__ = ["Conv4", "ResNet12", "build", "functional", "weights"]
 
 
 def functional(module: nn.Module) -> Forward:
@@ -33,3 +36,27 @@ def functional(module: nn.Module) -> Forward:
 def weights(module: nn.Module) -> dict[str, Tensor]:
     """The module's parameters as a tree, copied."""
     return {n: p.detach().clone() for n, p in module.named_parameters()}
+
+
+def build(options: ModelOptions, way: int, image: Mapping[str, int]) -> nn.Module:
+    """The network that params.yaml asks for, initialised from torch's global stream.
+
+    ``image`` has ``channels``, ``height`` and ``width``.
+
+    Raises:
+        InputError: if the images are not square or too small.
+    """
+    side = image["height"]
+    if image["width"] != side or side < 16:
+        raise InputError(f"images are {side}x{image['width']}: networks here want squares from 16")
+    channels = image["channels"]
+    if options.backbone == "resnet12":
+        return ResNet12(way, channels=channels, width=options.width, norm=options.norm)
+    return Conv4(
+        way,
+        channels=channels,
+        size=side,
+        width=options.width,
+        norm=options.norm,
+        downsample=options.downsample,
+    )

@@ -42,7 +42,8 @@ class Conv4(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[n, classes]``."""
-        return self.head(self.body(images).flatten(1))
+        logits: Tensor = self.head(self.body(images).flatten(1))
+        return logits
 
 
 def _block(inputs: int, width: int, norm: Norm, downsample: Downsample) -> nn.Sequential:

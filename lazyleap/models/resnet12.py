@@ -32,7 +32,8 @@ class ResNet12(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[n, classes]``."""
-        return self.head(self.body(images).mean(dim=(2, 3)))
+        logits: Tensor = self.head(self.body(images).mean(dim=(2, 3)))
+        return logits
 
 
 class Residual(nn.Module):

@@ -1,0 +1,137 @@
+"""The meta-learner: theta, its optimiser, and one meta-iteration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from lazyleap.bilevel import Bilevel, Task, Tree, detach, dot, norm, subtract
+from lazyleap.estimators import Estimator, MetaGradient, Path
+from lazyleap.training import Metrics
+
+Schedule = Literal["constant", "cosine", "step"]
+
+
+def rate(lr: float, schedule: Schedule, done: float) -> float:
+    """The outer rate when the fraction ``done`` of meta-training is over.
+
+    ``cosine`` falls to zero; ``step`` to a tenth at one half and to a hundredth at three quarters.
+    """
+    if schedule == "cosine":
+        return lr * 0.5 * (1 + math.cos(math.pi * done))
+    if schedule == "step":
+        return lr * 0.1 ** ((done >= 0.5) + (done >= 0.75))
+    return lr
+
+
+@dataclass(frozen=True)
+class OuterOptions:
+    """How theta moves: the optimiser, its rate and schedule over ``iterations``, and clipping."""
+
+    optimizer: Literal["adam", "sgd"]
+    lr: float
+    schedule: Schedule
+    clip_norm: float | None
+    iterations: int
+
+
+class MetaLearner:
+    """What :func:`lazyleap.training.fit` trains in few-shot learning and other meta-batches.
+
+    Args:
+        problem: the four functions.
+        estimator: how the meta-gradient is had.
+        theta: where meta-learning starts; copied.
+        sample: the meta-batch of an iteration.
+        accuracy: a score in 0..1 of one task's ``(phi, theta, task)``, for the log.
+        score: what validation says of theta, larger is better; may be costly.
+    """
+
+    def __init__(
+        self,
+        problem: Bilevel,
+        estimator: Estimator,
+        theta: Tree,
+        outer: OuterOptions,
+        sample: Callable[[int], Sequence[Task]],
+        accuracy: Callable[[Tree, Tree, Task], float],
+        score: Callable[[Tree], Metrics],
+    ) -> None:
+        self.problem, self.estimator, self.outer = problem, estimator, outer
+        self.sample, self.accuracy, self._score = sample, accuracy, score
+        self._theta = {n: p.detach().clone().requires_grad_() for n, p in theta.items()}
+        kind = torch.optim.Adam if outer.optimizer == "adam" else torch.optim.SGD
+        self._optimizer = kind(list(self._theta.values()), lr=outer.lr)
+
+    @property
+    def theta(self) -> dict[str, Tensor]:
+        """The meta-parameters now, off every tape."""
+        return detach(self._theta)
+
+    def step(self, iteration: int, *, describe: bool) -> Metrics:
+        """One meta-iteration; with ``describe`` also what the log wants to know of it."""
+        tasks = self.sample(iteration)
+        theta = self.theta
+        meta = self.estimator(self.problem, theta, tasks)
+        length = float(norm(meta.grad))
+        metrics = {"train/outer_loss": float(meta.loss), "train/meta_gradient_norm": length}
+        if describe:
+            metrics |= self._describe(theta, tasks, meta)
+        if math.isfinite(length):  # else the loop stops; theta must still be the last good one
+            metrics["train/outer_lr"] = self._move(iteration, meta.grad, length)
+        return metrics
+
+    def _move(self, iteration: int, grad: Tree, length: float) -> float:
+        outer = self.outer
+        lr = rate(outer.lr, outer.schedule, iteration / outer.iterations)
+        scale = min(1.0, outer.clip_norm / length) if outer.clip_norm and length else 1.0
+        for name, p in self._theta.items():
+            p.grad = grad[name] * scale
+        self._optimizer.param_groups[0]["lr"] = lr
+        self._optimizer.step()
+        return lr
+
+    def _describe(self, theta: Tree, tasks: Sequence[Task], meta: MetaGradient) -> Metrics:
+        scores = [
+            self.accuracy(path.end, theta, task)
+            for path, task in zip(meta.paths, tasks, strict=True)
+        ]
+        lengths = [travel(path) for path in meta.paths]
+        mean = {key: sum(each[key] for each in lengths) / len(lengths) for key in lengths[0]}
+        return {"train/outer_accuracy": sum(scores) / len(scores), **mean}
+
+    def validate(self) -> Metrics:
+        """Validation of theta as it is; ``validation/score`` is what decides."""
+        return self._score(self.theta)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next iteration depends on."""
+        return {"theta": self.theta, "optimizer": self._optimizer.state_dict()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        with torch.no_grad():
+            for name, p in self._theta.items():
+                p.copy_(state["theta"][name])
+        self._optimizer.load_state_dict(state["optimizer"])
+
+
+def travel(path: Path) -> Metrics:
+    """How far the student went, how much of it was leapt, and how the teacher's own steps point.
+
+    The cosine is between the student's whole displacement and the sum of the teacher's steps.
+    """
+    displacement = subtract(path.end, path.start)
+    found = {"student/displacement": float(norm(displacement))}
+    if path.taken is None:
+        return found
+    found["teacher/leap_length"] = float(norm(subtract(displacement, path.taken)))
+    lengths = norm(displacement) * norm(path.taken)
+    if path.points and lengths > 0:
+        found["teacher/cosine"] = float(dot(displacement, path.taken) / lengths)
+    return found

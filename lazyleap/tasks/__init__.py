@@ -1,0 +1,1 @@
+"""What is learned and judged: episodes of few-shot learning."""

@@ -1,0 +1,156 @@
+"""The one training loop: step, check, log, validate, checkpoint, and stop in time."""
+
+from __future__ import annotations
+
+import math
+import resource
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from lazyleap.errors import DivergedError, OutOfTimeError
+
+Metrics = dict[str, float]
+
+
+class Learner(Protocol):
+    """What the loop trains: it knows how to take one step, to validate, and to be stored."""
+
+    @property
+    def theta(self) -> dict[str, Tensor]:
+        """What is learned, off every tape."""
+        ...
+
+    def step(self, iteration: int, *, describe: bool) -> Metrics:
+        """One iteration; leaves theta as it was where a loss or gradient is not finite."""
+        ...
+
+    def validate(self) -> Metrics:
+        """Scores of theta; ``validation/score`` decides, larger is better."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """All that the next iteration depends on."""
+        ...
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from ``state()``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train, and how often to log, validate and store (in iterations, seconds).
+
+    ``max_seconds`` is this call's time budget; None for no limit. A checkpoint is written at every
+    validation, when the budget ends, and every ``checkpoint_seconds`` between.
+    """
+
+    iterations: int
+    log_every: int
+    validate_every: int
+    max_seconds: float | None = None
+    checkpoint_seconds: float = 30.0
+
+
+@dataclass
+class Progress:
+    """Where training is; what a checkpoint holds beside the learner."""
+
+    iteration: int = 0
+    best_score: float = -math.inf
+    best_iteration: int = 0
+    best_theta: dict[str, Tensor] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    peak_memory_mib: float = 0.0
+    resumed: int = 0
+
+
+class Observer(Protocol):
+    """Where the loop reports to."""
+
+    def log(self, iteration: int, metrics: Metrics) -> None:
+        """Metrics of an iteration, by tag."""
+        ...
+
+    def tick(self, progress: Progress, metrics: Metrics) -> None:
+        """An iteration has ended."""
+        ...
+
+    def store(self, progress: Progress, state: dict[str, Any]) -> None:
+        """Keep this, so that training can go on from here."""
+        ...
+
+
+def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) -> Progress:
+    """Train until ``plan.iterations``, from ``progress`` on; the best by validation is kept.
+
+    Seconds exclude validation and logging: they are what meta-training itself costs.
+
+    Raises:
+        DivergedError: when a loss or a gradient is not finite.
+        OutOfTimeError: when the time budget ends first; the state is stored.
+    """
+    deadline = time.monotonic() + (plan.max_seconds or math.inf)
+    stored = time.monotonic()
+    while progress.iteration < plan.iterations:
+        i = progress.iteration
+        describe = i % plan.log_every == 0 or i + 1 == plan.iterations
+        metrics, seconds = _timed_step(learner, progress, i, describe)
+        progress.iteration = i + 1
+        observer.tick(progress, metrics)
+        if describe:
+            memory = peak_memory_mib()
+            observer.log(i, metrics | {"cost/seconds": seconds, "cost/peak_memory_mib": memory})
+        validated = _validate(learner, plan, progress, observer)
+        late = time.monotonic() > deadline and progress.iteration < plan.iterations
+        if validated or late or time.monotonic() - stored > plan.checkpoint_seconds:
+            observer.store(progress, learner.state())
+            stored = time.monotonic()
+        if late:
+            raise OutOfTimeError(
+                f"the time budget of {plan.max_seconds:g} s ended after {progress.iteration} of "
+                f"{plan.iterations} iterations; run again to go on from there"
+            )
+    return progress
+
+
+def _timed_step(
+    learner: Learner, progress: Progress, i: int, describe: bool
+) -> tuple[Metrics, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    metrics = learner.step(i, describe=describe)
+    seconds = time.perf_counter() - wall
+    progress.wall_seconds += seconds
+    progress.cpu_seconds += time.process_time() - cpu
+    for tag in ("train/outer_loss", "train/meta_gradient_norm"):
+        if not math.isfinite(metrics[tag]):
+            raise DivergedError(f"{tag} is {metrics[tag]} at iteration {i}")
+    return metrics, seconds
+
+
+def _validate(learner: Learner, plan: Plan, progress: Progress, observer: Observer) -> bool:
+    done = progress.iteration
+    if done % plan.validate_every and done != plan.iterations:
+        return False
+    if not progress.peak_memory_mib:  # before validation, which holds many task models at once
+        progress.peak_memory_mib = peak_memory_mib()
+    metrics = learner.validate()
+    if metrics["validation/score"] > progress.best_score:
+        progress.best_score, progress.best_iteration = metrics["validation/score"], done
+        progress.best_theta = {n: p.clone() for n, p in learner.theta.items()}
+    observer.log(done - 1, metrics)
+    return True
+
+
+def peak_memory_mib() -> float:
+    """The process's peak resident memory (CPU), or the allocator's peak on the GPU, in MiB."""
+    if torch.cuda.is_available() and torch.cuda.memory_allocated():
+        return torch.cuda.max_memory_allocated() / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

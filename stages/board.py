@@ -1,0 +1,56 @@
+"""TensorBoard events of one run, in one folder; every tag is defined in docs/metrics.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from lazyleap.training import Metrics
+
+
+class Board:
+    """Writes events; after a resume, what was logged past the checkpoint is purged."""
+
+    def __init__(self, folder: Path, first: int) -> None:
+        self._writer = SummaryWriter(str(folder), purge_step=first or None)
+
+    def log(self, iteration: int, metrics: Metrics) -> None:
+        """Scalars by tag; the step is the number of finished iterations."""
+        for tag, value in metrics.items():
+            self._writer.add_scalar(tag, value, iteration + 1)
+
+    def episode(self, support: Tensor, query: Tensor, way: int) -> None:
+        """One training episode as a grid: a row a class, support images left, queries right."""
+        rows = [part.view(way, -1, *part.shape[1:]) for part in (support, query)]
+        cells = torch.cat(rows, dim=1)
+        low, high = cells.min(), cells.max()
+        cells = (cells - low) / (high - low).clamp(min=1e-12)
+        bars = torch.nn.functional.pad(cells, (1, 1, 1, 1), value=0.5)
+        way, n, channels, height, width = bars.shape
+        grid = bars.permute(2, 0, 3, 1, 4).reshape(channels, way * height, n * width)
+        self._writer.add_image("episode/support_and_query", grid, 0)
+
+    def summary(self, setting: dict[str, Any], metrics: Metrics) -> None:
+        """The hparams table's row, in this run and not in one of its own."""
+        plain = {
+            key: value if isinstance(value, int | float | str | bool) else str(value)
+            for key, value in setting.items()
+            if value is not None
+        }
+        events: Any = hparams(plain, metrics)  # type: ignore[no-untyped-call]
+        writer: Any = self._writer.file_writer
+        for event in events:
+            writer.add_summary(event)
+
+    def flush(self) -> None:
+        """Everything logged so far is on disk."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Flush and close."""
+        self._writer.close()

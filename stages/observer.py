@@ -1,0 +1,44 @@
+"""Where the training loop reports to: TensorBoard, the checkpoint, the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lazyleap.settings import Setting
+from lazyleap.training import Metrics, Progress
+from stages.board import Board
+from stages.progress import Ticker, words
+
+
+class Reporter:
+    """Events and checkpoint stay in step: what is stored has been flushed."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        board: Board,
+        store: Callable[[Progress, dict[str, Any]], None],
+        done: int,
+    ) -> None:
+        self._board, self._store = board, store
+        self._ticker = Ticker("train", setting.name, setting.meta_iterations, done)
+        self._said = ""
+
+    def log(self, iteration: int, metrics: Metrics) -> None:
+        """Scalars to TensorBoard."""
+        self._board.log(iteration, metrics)
+
+    def tick(self, progress: Progress, metrics: Metrics) -> None:
+        """A line or a bar, when it is time for one."""
+        self._ticker.update(progress.iteration, words(metrics))
+
+    def store(self, progress: Progress, state: dict[str, Any]) -> None:
+        """Events first, so that no checkpoint is ahead of them."""
+        self._board.flush()
+        self._store(progress, state)
+
+    def close(self) -> None:
+        """Leave files and terminal whole."""
+        self._ticker.close()
+        self._board.close()

@@ -1,0 +1,74 @@
+"""Work in progress: a git-ignored folder a run, locked, named by all its result depends on."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lazyleap.errors import InputError
+
+
+def fingerprint(setting: dict[str, Any], data: list[str], code: list[Path]) -> str:
+    """Digest of configuration, data and code: another one of any is another run."""
+    total = hashlib.sha256(json.dumps([setting, data], sort_keys=True).encode())
+    for path in sorted(file for entry in code for file in _files(entry)):
+        total.update(path.as_posix().encode() + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def _files(entry: Path) -> list[Path]:
+    return sorted(entry.rglob("*.py")) if entry.is_dir() else [entry]
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[Path]:
+    """Hold the folder for this process alone.
+
+    Raises:
+        InputError: if another process is at work in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(f"{folder}: another process is at work on this run") from error
+        yield folder
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """A new folder beside ``folder`` that takes its place when all went well."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        yield beside
+        beside.chmod(0o755)  # mkdtemp's 0700 would hide the result from other users
+        shutil.rmtree(folder, ignore_errors=True)
+        beside.replace(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def end_with_parent() -> None:
+    """Stop when the DVC that started this stage is gone, so that no orphan trains on."""
+    if "DVC_STAGE" not in os.environ:
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)  # the last checkpoint stands
+
+    threading.Thread(target=watch, daemon=True).start()
