@@ -1,0 +1,65 @@
+# Everything a clone needs; `make help` lists it. Another environment: make VENV=path TARGET
+PYTHON ?= python3
+VENV ?= .venv
+PREFECT_PORT ?= 4200
+TENSORBOARD_PORT ?= 6006
+ARGS ?=
+NAME ?=
+
+python := $(VENV)/bin/python
+installed := $(VENV)/.installed
+
+.PHONY: help run test check ui grid setup
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup  ## train, evaluate and export every setting of params.yaml; ARGS="--grid omniglot --jobs 4"
+	@$(python) -m pipeline.flows run $(ARGS)
+
+test: check  ## check, then run the tests
+	@OMP_NUM_THREADS=1 $(python) -m pytest -n 2 $(ARGS)
+
+check: setup  ## ruff and mypy --strict
+	@$(python) -m ruff check .
+	@$(python) -m ruff format --check .
+	@$(python) -m mypy --strict
+
+ui: setup  ## Prefect's pages on port 4200 and TensorBoard on port 6006, until Ctrl-C
+	@echo "Prefect: http://127.0.0.1:$(PREFECT_PORT)    TensorBoard: http://127.0.0.1:$(TENSORBOARD_PORT)"
+	@echo "Runs show up live with: PREFECT_API_URL=http://127.0.0.1:$(PREFECT_PORT)/api make run"
+	@trap 'kill 0' INT TERM EXIT; \
+	mkdir -p artifacts/record .scratch; \
+	$(python) -m tensorboard.main --logdir_spec finished:artifacts/record,running:.scratch \
+	  --port $(TENSORBOARD_PORT) 2>/dev/null & \
+	DO_NOT_TRACK=1 PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} \
+	PREFECT_SERVER_UI_API_URL=http://127.0.0.1:$(PREFECT_PORT)/api \
+	$(python) -m prefect server start --host 127.0.0.1 --port $(PREFECT_PORT)
+
+grid:  ## start or refresh grids/NAME: the same pipeline for parameters of its own; NAME=omniglot
+	@case "$(NAME)" in ''|*[!a-z0-9-]*) echo "error: make grid NAME=name, of a-z, 0-9 and -" >&2; exit 2;; esac
+	@mkdir -p grids/$(NAME)
+	@cp dvc.yaml grids/$(NAME)/dvc.yaml
+	@test -e grids/$(NAME)/params.yaml || sed \
+	  -e 's|^root: [^ ]*|root: ../..|' -e 's|^here: [^ ]*|here: grids/$(NAME)/|' \
+	  -e 's|^grid: [^ ]*|grid: $(NAME)|' params.yaml > grids/$(NAME)/params.yaml
+	@echo "grids/$(NAME): edit params.yaml there, then: make run ARGS='--grid $(NAME)'"
+
+# Runs write the top dvc.lock, which git tracks only because DVC refuses an ignored one.
+setup: $(installed)
+	@git update-index --skip-worktree dvc.lock 2>/dev/null || true
+
+# The marker is made anew when the pins differ from those that were installed, and only then.
+ifneq ($(shell cmp requirements.lock $(installed) 2>/dev/null && echo same),same)
+.PHONY: $(installed)
+endif
+$(installed): | $(python)
+	@echo "Installing the pinned packages into $(VENV): some gigabytes, once, 3 to 10 minutes ..."
+	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@cp requirements.lock $@
+
+$(python):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: needs Python 3.11 or newer; say which: make PYTHON=python3.11 ..." >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV)

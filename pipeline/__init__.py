@@ -1,0 +1,17 @@
+"""Orchestration: Prefect decides when and where a stage runs, DVC decides whether it has to.
+
+Importing this package, which must come before Prefect's import, gives Prefect a home inside the
+project, so that a run without a server leaves the user's own Prefect profile alone. Whoever set
+PREFECT_API_URL, PREFECT_HOME or PREFECT_PROFILE is left with what they chose.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_CHOSEN = ("PREFECT_API_URL", "PREFECT_HOME", "PREFECT_PROFILE")
+
+os.environ.setdefault("DO_NOT_TRACK", "1")  # no usage statistics from Prefect's client
+if not any(name in os.environ for name in _CHOSEN):
+    os.environ["PREFECT_HOME"] = str(Path(__file__).resolve().parents[1] / ".prefect")

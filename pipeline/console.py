@@ -1,0 +1,200 @@
+"""A calm terminal: one line a setting with state, progress, time left and result.
+
+Finished settings stay above as plain lines; those at work are redrawn below them. Without a
+terminal only the finished lines are written, and now and then a line that says what is at work.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from stages import folders
+
+HEARTBEAT = 30.0  # seconds between lines about what is at work, without a terminal
+PROGRESS = re.compile(r"^(\w+) (\S+) (\d+)/(\d+) (\d+)% eta (\S+)(.*)$")
+COLUMNS = (
+    *("run", "setting", "task", "algorithm", "estimator", "horizon", "leaps", "placement", "seed"),
+    *("metric", "value", "ci95", "meta_iterations", "train_cpu_seconds", "peak_memory_mib"),
+)
+STYLES = {
+    "done": "green",
+    "cached": "bright_blue",
+    "failed": "red",
+    "put off": "yellow",
+    "skipped": "dim",
+}
+
+
+class Watcher(Protocol):
+    """Hears what becomes of each setting (or of the "data" before and the "report" after them)."""
+
+    def begin(self, name: str, stage: str) -> None:
+        """A stage of the line starts."""
+
+    def hear(self, name: str, line: str) -> None:
+        """A stage of the line wrote something."""
+
+    def end(self, name: str, state: str, note: str) -> None:
+        """The line is finished: done, cached, failed or put off."""
+
+
+class Silent:
+    """Watches nothing: served flows are looked at in Prefect's own pages."""
+
+    def begin(self, name: str, stage: str) -> None:
+        """See :class:`Watcher`."""
+
+    def hear(self, name: str, line: str) -> None:
+        """See :class:`Watcher`."""
+
+    def end(self, name: str, state: str, note: str) -> None:
+        """See :class:`Watcher`."""
+
+
+watcher: ContextVar[Watcher] = ContextVar("watcher")
+
+
+def watching() -> Watcher:
+    """Who watches this run."""
+    return watcher.get(_SILENT)
+
+
+_SILENT = Silent()
+
+
+@dataclass
+class _Row:
+    stage: str
+    began: float = field(default_factory=time.monotonic)
+    percent: int = 0
+    eta: str = ""
+    rest: str = ""
+
+    def words(self) -> str:
+        if not self.eta:
+            return self.stage
+        bar = ("█" * (self.percent // 5)).ljust(20, "░")
+        return f"{self.stage:8} {bar} {self.percent:3d}%  eta {self.eta} {self.rest}"
+
+
+class Terminal:
+    """Writes the lines of a run; use :meth:`open` around it. Threads may call it at once."""
+
+    def __init__(self, console: Console, names: list[str]) -> None:
+        self.console, self.waiting = console, list(names)
+        self.width = max((len(name) for name in names), default=0)
+        self._rows: dict[str, _Row] = {}
+        self._lock = threading.Lock()
+        self._spoke = time.monotonic()
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Watch what happens inside."""
+        token = watcher.set(self)
+        try:
+            if self.console.is_terminal:
+                with Live(get_renderable=self.draw, console=self.console, transient=True):
+                    yield
+            else:
+                yield
+        finally:
+            watcher.reset(token)
+
+    def begin(self, name: str, stage: str) -> None:
+        """See :class:`Watcher`."""
+        with self._lock:
+            if name in self.waiting:
+                self.waiting.remove(name)
+            began = self._rows[name].began if name in self._rows else time.monotonic()
+            self._rows[name] = _Row(stage, began)
+
+    def hear(self, name: str, line: str) -> None:
+        """See :class:`Watcher`."""
+        found = PROGRESS.match(line)
+        with self._lock:
+            if found and (row := self._rows.get(name)):
+                row.percent, row.eta, row.rest = int(found[5]), found[6], found[7]
+            silent = time.monotonic() - self._spoke
+        if silent > HEARTBEAT and not self.console.is_terminal:
+            self._say(self.draw_plain())
+
+    def end(self, name: str, state: str, note: str) -> None:
+        """See :class:`Watcher`."""
+        with self._lock:
+            row = self._rows.pop(name, None)
+            if name in self.waiting:
+                self.waiting.remove(name)
+        took = f"{time.monotonic() - row.began:5.0f} s" if row and state == "done" else " " * 7
+        style = STYLES.get(state, "default")
+        line = f"{escape(name):{self.width}}  [{style}]{state:7}[/] {took}  {escape(note)}"
+        self._say(line.rstrip())
+
+    def draw(self) -> Group:
+        """The lines at work, and how many wait."""
+        with self._lock:
+            lines = [f"{name:{self.width}}  {row.words()}" for name, row in self._rows.items()]
+            if self.waiting:
+                lines.append(f"{len(self.waiting)} waiting")
+        return Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in lines))
+
+    def draw_plain(self) -> str:
+        """The same on one line."""
+        with self._lock:
+            at_work = [f"{name} {row.words()}" for name, row in self._rows.items()]
+            return escape(" | ".join([*at_work, f"{len(self.waiting)} waiting"]))
+
+    def _say(self, line: str) -> None:
+        self._spoke = time.monotonic()
+        self.console.print(line, soft_wrap=True, highlight=False)
+
+
+def result(grid: str, run: str) -> str:
+    """The setting's primary metric in percent, such as ``accuracy@10 61.9 ± 0.9 %``; "" if none."""
+    path = folders.evaluated(grid, run) / "metrics.json"
+    try:
+        found = json.loads(path.read_text())
+        name = found["primary"]
+        value, ci95 = (100 * found["metrics"][name][key] for key in ("value", "ci95"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return f"{name} {value:.1f} ± {ci95:.1f} %"
+
+
+def summary(path: Path) -> Table | None:
+    """The report's summary.csv as a table of the columns that matter; ``None`` if not there."""
+    if not path.exists():
+        return None
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns = [name for name in COLUMNS if any(row.get(name) for row in rows)]
+    table = Table(title=str(path), title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(_cell(name, row) for name in columns))
+    return table
+
+
+def _cell(name: str, row: dict[str, str]) -> str:
+    text = row.get(name) or ""
+    if name in ("value", "ci95") and "accuracy" in row.get("metric", "") and text:
+        return f"{100 * float(text):.1f} %"
+    return (
+        f"{float(text):.0f}" if name in ("train_cpu_seconds", "peak_memory_mib") and text else text
+    )

@@ -1,0 +1,182 @@
+"""Brings DVC stages up to date, each chain of them in its own process group. No Prefect here.
+
+DVC's two flags matter: without ``--wait-for-lock`` neighbours fail on the repository's lock,
+without ``--single-item`` on stages that share an unchanged dependency. A chain of stages is one
+process, ``dvc repro --single-item A B C``, in that order: starting DVC costs about a CPU-second.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from pipeline.outcomes import Outcome, StageError, StageTimeoutError, StoppedError, failure, heading
+
+TAIL = 30  # lines of a failed stage that go with its error
+GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+
+_stopping = threading.Event()
+_running: set[subprocess.Popen[str]] = set()
+
+
+class Chain:
+    """Stages done one after another by one DVC process, which :meth:`follow` starts when needed.
+
+    Args:
+        stages: DVC names in order, for example ``["train@a", "grids/g/dvc.yaml:train@b"]``.
+        environment: variables added to this process's own.
+        timeout: seconds a stage may take; ``None``: any.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[str],
+        environment: dict[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        self.stages, self.timeout = list(stages), timeout
+        self.environment = environment or {}
+        self._process: subprocess.Popen[str] | None = None
+        self._ahead: str | None = None  # the next stage's first line, already read
+
+    def follow(self, stage: str, emit: Callable[[str], object] = str) -> Outcome:
+        """Wait until ``stage`` is up to date, handing each line it writes to ``emit``.
+
+        Stages are followed in order. After a failure the same stage may be followed again.
+
+        Raises:
+            StageError: or one of its kinds, with the stage's sentence and last lines.
+        """
+        process = self._process or self._start(stage)
+        late = threading.Event()
+
+        def overrun() -> None:
+            late.set()
+            _kill(process)
+
+        timer = threading.Timer(self.timeout or 0, overrun)
+        timer.daemon = True
+        if self.timeout:
+            timer.start()
+        try:
+            return self._read(process, stage, emit)
+        except StageError as error:
+            if not late.is_set():
+                raise
+            sentence = f"stopped after {self.timeout:g} s, the time a stage may take"
+            raise StageTimeoutError(stage, sentence, error.tail) from error
+        finally:
+            timer.cancel()
+
+    def close(self) -> None:
+        """Kill what still runs, the stage's own processes included."""
+        if self._process is not None:
+            _kill(self._process)
+            self._end(self._process)
+
+    def _start(self, stage: str) -> subprocess.Popen[str]:
+        if _stopping.is_set():
+            raise StoppedError(stage, "not started, since the run was stopped")
+        todo = self.stages[self.stages.index(stage) :]
+        self._process = _dvc(["repro", "--single-item", *todo], self.environment)
+        _running.add(self._process)
+        return self._process
+
+    def _read(
+        self, process: subprocess.Popen[str], stage: str, emit: Callable[[str], object]
+    ) -> Outcome:
+        tail: deque[str] = deque(maxlen=TAIL)
+        outcome: Outcome | None = None
+        for line in self._lines(process):
+            begun = heading(line)
+            if begun and outcome:
+                self._ahead = line
+                return outcome
+            outcome = begun or outcome
+            tail.append(line)
+            emit(line)
+        code = self._end(process)
+        if outcome and code == 0:
+            return outcome
+        raise failure(stage, code, tail, _stopping.is_set())
+
+    def _lines(self, process: subprocess.Popen[str]) -> Iterator[str]:
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            yield ahead
+        stream: IO[str] = process.stdout  # type: ignore[assignment]
+        for raw in stream:
+            if line := raw.rstrip():
+                yield line
+
+    def _end(self, process: subprocess.Popen[str]) -> int:
+        code = process.wait()
+        _running.discard(process)
+        self._process = self._ahead = None
+        return code
+
+
+def stale(targets: Sequence[str]) -> set[str] | None:
+    """Names of the stages under ``targets`` (stages or dvc.yaml files) that are not up to date.
+
+    One process, about a second. A stage not named here still has to run if one before it does.
+    ``None``: DVC could not tell.
+    """
+    process = _dvc(["status", "--json", *targets], {}, errors=subprocess.DEVNULL)
+    answer, _ = process.communicate()
+    try:
+        return set(json.loads(answer)) if process.returncode == 0 else None
+    except json.JSONDecodeError:
+        return None
+
+
+def stop_all() -> None:
+    """Kill every stage that runs and start no more, until :func:`allow`."""
+    _stopping.set()
+    for process in list(_running):
+        _kill(process)
+
+
+def allow() -> None:
+    """Let stages start again."""
+    _stopping.clear()
+
+
+def _dvc(
+    arguments: list[str], environment: dict[str, str], errors: int = subprocess.STDOUT
+) -> subprocess.Popen[str]:
+    # The stages' own "python" must be this one, also when no virtual environment is active.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    own = {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        env={**os.environ, **own, **environment},
+    )
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """SIGTERM to the whole group, SIGKILL to what is left after the grace."""
+    _signal(process, signal.SIGTERM)
+    killer = threading.Timer(GRACE, _signal, [process, signal.SIGKILL])
+    killer.daemon = True
+    killer.start()
+
+
+def _signal(process: subprocess.Popen[str], number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # gone already; macOS says "permission"
+        os.killpg(process.pid, number)

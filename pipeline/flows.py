@@ -1,0 +1,240 @@
+"""The Prefect flow over a grid's stages, and its command line: ``python -m pipeline.flows``.
+
+One task runs one DVC stage. What all settings share goes first; then the settings go side by side,
+each its own train, evaluate and export; what fails leaves the others finished; the report is made
+from what there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.states import Completed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from pipeline import dvc
+from pipeline.console import result, watching
+from pipeline.outcomes import BudgetError, Outcome, StageError, TransientError, overall
+from pipeline.plan import Limits, Plan, cores, plan
+from pipeline.services import gpu_slot, publish
+
+
+class GridError(RuntimeError):
+    """Some stages failed; all others are finished."""
+
+    def __init__(self, errors: Sequence[StageError]) -> None:
+        super().__init__(errors)
+        self.errors = list(dict.fromkeys(errors))
+
+    def __str__(self) -> str:
+        """Each stage with its sentence and last lines."""
+        return "\n".join(str(error) for error in self.errors)
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether nothing failed and the next run just goes on."""
+        return all(isinstance(error, BudgetError) for error in self.errors)
+
+
+def may_help(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
+    """Whether trying again can mend it: a signal or a lock, never a program's own error."""
+    return isinstance(_error(state), TransientError)
+
+
+@task(
+    task_run_name="{name}",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=1,
+    retry_condition_fn=may_help,
+)
+def stage(name: str, line: str, chain: dvc.Chain | None) -> State[Outcome]:
+    """Bring one stage up to date; ``chain=None``: it is known to be. ``line``: for the watcher.
+
+    Raises:
+        StageError: with the stage's sentence and last lines.
+    """
+    if chain is None:
+        return _brought(name, Outcome.UNCHANGED)
+    log = get_run_logger()
+    watching().begin(line, name.rpartition(":")[2].removesuffix(f"@{line}"))
+
+    def emit(text: str) -> None:
+        log.info(text)
+        watching().hear(line, text)
+
+    return _brought(name, chain.follow(name, emit))
+
+
+@task(task_run_name="{run}", cache_policy=NO_CACHE)
+def setting(grid: Plan, run: str, stale: set[str] | None, limits: Limits) -> State[Outcome]:
+    """Train, evaluate and export one setting, in as few DVC processes as it takes.
+
+    Args:
+        grid: where ``run`` is from.
+        run: a key of ``runs:``.
+        stale: names of the stages that are not up to date; ``None``: unknown.
+        limits: of time.
+    """
+    names = grid.chain(run)
+    done = _fresh(names, stale)
+    try:
+        outcomes = [_do(name, run, None) for name in names[:done]]
+        if names[done:]:
+            with gpu_slot(grid.settings.device), closing(limits.chain(names[done:])) as chain:
+                outcomes += [_do(name, run, chain) for name in names[done:]]
+    except StageError as error:
+        _ended(run, error)
+        raise
+    outcome = overall(outcomes)
+    _ended(run, outcome, result(grid.grid, run))
+    return _brought(run, outcome)
+
+
+@flow(name="lazyleap")
+def grid_flow(
+    grid: str | None = None,
+    only: str | None = None,
+    jobs: int | None = None,
+    max_seconds: float | None = None,
+    timeout: float | None = None,
+) -> State[Outcome]:
+    """Bring every setting of a grid up to date, then its report.
+
+    Args:
+        grid: a folder of grids/, or nothing for the params.yaml at the top.
+        only: a pattern of run names, such as ``maml-*``.
+        jobs: settings side by side; as many as there are cores for them if not given.
+        max_seconds: time budget; training that it cuts off goes on at the next call.
+        timeout: seconds after which a stage is killed.
+
+    Raises:
+        InputError: before anything is run.
+        GridError: after all that could be done is done.
+    """
+    chosen, limits = plan(grid, only), Limits.of(max_seconds, timeout)
+    dvc.allow()
+    try:
+        stale, broken = _shared(chosen, limits)
+        runs = [run for run in chosen.longest_first() if not _blocked(chosen, run, broken)]
+        workers = jobs or max(1, cores() // chosen.settings.threads)
+        states = _side_by_side(chosen, runs, workers, stale, limits)
+        errors = [*broken.values(), *filter(None, map(_error, states))]
+        outcomes = [state.result() for state in states if state.is_completed()]
+        errors += _report(chosen, outcomes, stale, limits)
+    finally:
+        dvc.stop_all()
+    if errors:
+        raise GridError(errors)
+    return _brought(f"grid {chosen.grid}", overall(outcomes))
+
+
+def _shared(grid: Plan, limits: Limits) -> tuple[set[str] | None, dict[str, StageError]]:
+    """Do what all settings share. Returns what is stale after it, and what of it is broken."""
+    stages = grid.head()
+    stale = dvc.stale([*stages, *grid.targets()])
+    if stale is not None and not stale.intersection(stages):
+        for name in stages:
+            _do(name, "data", None)
+        _ended("data", Outcome.UNCHANGED)
+        return stale, {}
+    broken: dict[str, StageError] = {}
+    with closing(limits.chain(list(stages))) as chain:
+        for name, needs in stages.items():
+            before = [broken[need] for need in needs if need in broken]
+            try:
+                if not before:
+                    _do(name, "data", chain)
+            except StageError as error:
+                before = [error]
+            if before:
+                broken[name] = before[0]
+    _ended("data", next(iter(broken.values()), Outcome.RAN))
+    return dvc.stale(grid.targets()), broken
+
+
+def _side_by_side(
+    grid: Plan, runs: list[str], workers: int, stale: set[str] | None, limits: Limits
+) -> list[State[Any]]:
+    common = {"grid": grid, "stale": stale, "limits": limits}
+    pool: ThreadPoolTaskRunner[State[Outcome]] = ThreadPoolTaskRunner(max_workers=workers)
+    with pool as runner:
+        try:
+            futures = [runner.submit(setting, {"run": run, **common}) for run in runs]
+            for future in futures:
+                future.wait()
+        except BaseException:
+            dvc.stop_all()  # leaving the runner waits for its threads, and they for their stages
+            raise
+    return [future.state for future in futures]
+
+
+def _report(
+    grid: Plan, outcomes: list[Outcome], stale: set[str] | None, limits: Limits
+) -> list[StageError]:
+    """Make the report from what is finished; publish it among Prefect's artifacts."""
+    name = grid.stage("report")
+    if not outcomes:
+        return []
+    known = stale is not None and name not in stale and set(outcomes) == {Outcome.UNCHANGED}
+    with closing(limits.chain([name])) as chain:
+        try:
+            outcome = _do(name, "report", None if known else chain)
+        except StageError as error:
+            _ended("report", error)
+            return [error]
+    _ended("report", outcome)
+    publish(grid.grid)
+    return []
+
+
+def _blocked(grid: Plan, run: str, broken: dict[str, StageError]) -> bool:
+    error = broken.get(grid.needs(run))
+    if error is not None:
+        watching().end(run, "skipped", f"{error.stage} failed")
+    return error is not None
+
+
+def _fresh(names: list[str], stale: set[str] | None) -> int:
+    """How many of the first stages need no look by DVC."""
+    if stale is None:
+        return 0
+    return next((i for i, name in enumerate(names) if name in stale), len(names))
+
+
+def _do(name: str, line: str, chain: dvc.Chain | None) -> Outcome:
+    state: State[Any] = stage(name, line, chain, return_state=True)
+    outcome: Outcome = state.result()  # raises what the stage raised
+    return outcome
+
+
+def _brought(name: str, outcome: Outcome) -> State[Outcome]:
+    """Completed, or Cached when nothing ran; the state's result is the outcome."""
+    kind = "Completed" if outcome is Outcome.RAN else "Cached"
+    return Completed(name=kind, message=f"{name}: {outcome}", data=outcome)
+
+
+def _ended(line: str, what: Outcome | StageError, note: str = "") -> None:
+    if isinstance(what, StageError):
+        put_off = isinstance(what, BudgetError)
+        watching().end(line, "put off" if put_off else "failed", what.sentence)
+    else:
+        watching().end(line, "done" if what is Outcome.RAN else "cached", note)
+
+
+def _error(state: State[Any]) -> StageError | None:
+    error = None if state.is_completed() else state.result(raise_on_failure=False)
+    if error is None or isinstance(error, StageError):
+        return error
+    return StageError("pipeline", f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    from pipeline.cli import main  # which imports this file under its own name
+
+    main()

@@ -1,0 +1,130 @@
+"""What a grid asks for: its settings, its stages and their DVC names. Checked whole when loaded."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from lazyleap.config import Settings
+from lazyleap.errors import InputError, nearest
+from lazyleap.settings import load, resolve
+from pipeline import dvc
+from pipeline.outcomes import BudgetError
+
+CHAIN = ("train", "evaluate", "export")  # the stages of one setting, in order
+FETCHED = "data/raw/"  # sources below this folder are made by a fetch stage
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings of one grid that are to be brought up to date."""
+
+    grid: str
+    prefix: str  # of DVC's stage names: "" for the top grid, else "grids/NAME/dvc.yaml:"
+    settings: Settings
+    runs: tuple[str, ...]
+
+    def stage(self, name: str, key: str = "") -> str:
+        """DVC's name of a stage, such as ``train@maml-lazy-k10``."""
+        return f"{self.prefix}{name}@{key}" if key else f"{self.prefix}{name}"
+
+    def chain(self, run: str) -> list[str]:
+        """The stages of one setting, in order."""
+        return [self.stage(name, run) for name in CHAIN]
+
+    def head(self) -> dict[str, list[str]]:
+        """The stages before all settings, in order, each with the stages it waits for."""
+        validate = self.stage("validate")
+        stages: dict[str, list[str]] = {validate: []}
+        for task in dict.fromkeys(self.settings.runs[run].task for run in self.runs):
+            fetch = self._fetch(task)
+            stages.update({name: [validate] for name in fetch})
+            stages[self.stage("prepare", task)] = [validate, *fetch]
+        return stages
+
+    def longest_first(self) -> list[str]:
+        """The settings by the work they are likely to be, so that none is left over at the end."""
+        return sorted(self.runs, key=lambda run: -self._work(run))
+
+    def needs(self, run: str) -> str:
+        """The stage of the head that a setting waits for."""
+        return self.stage("prepare", self.settings.runs[run].task)
+
+    def targets(self) -> list[str]:
+        """What to ask DVC's status about."""
+        return [self.prefix.removesuffix(":") or "dvc.yaml"]
+
+    def _work(self, run: str) -> int:
+        found = resolve(self.settings, run)
+        return found.horizon * found.meta_iterations
+
+    def _fetch(self, task: str) -> list[str]:
+        source = self.settings.tasks[task].dataset.source
+        dataset = source.removeprefix(FETCHED).strip("/")
+        return [f"data/dvc.yaml:fetch@{dataset}"] if source.startswith(FETCHED) else []
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long things may take."""
+
+    deadline: float | None  # seconds since the epoch; training stops then, to go on another time
+    timeout: float | None  # seconds; a stage that takes longer is killed
+
+    @classmethod
+    def of(cls, max_seconds: float | None, timeout: float | None) -> Limits:
+        """A budget of ``max_seconds`` from now on."""
+        return cls(time.time() + max_seconds if max_seconds else None, timeout)
+
+    def chain(self, stages: list[str]) -> dvc.Chain:
+        """A chain of stages that knows what is left of the budget.
+
+        Raises:
+            BudgetError: if nothing is left for it.
+        """
+        environment = {"LAZYLEAP_PROGRESS_SECONDS": "2"}
+        if self.deadline is not None and "train@" in stages[0]:
+            left = self.deadline - time.time()
+            if left < 1:
+                raise BudgetError(stages[0], "not started, since the time budget ended")
+            environment["LAZYLEAP_MAX_SECONDS"] = f"{left:.0f}"
+        return dvc.Chain(stages, environment | _own(environment), self.timeout)
+
+
+def plan(grid: str | None = None, only: str | None = None) -> Plan:
+    """Read and check the params.yaml of a grid (``None``: the top one) and choose its settings.
+
+    Raises:
+        InputError: in one sentence, if the file is wrong in any place or nothing matches.
+    """
+    top = Path("params.yaml")
+    if grid is None or (grid not in _grids() and load(top).grid == grid):
+        settings, prefix = load(top), ""
+    elif grid in _grids():
+        settings, prefix = load(Path("grids") / grid / "params.yaml"), f"grids/{grid}/dvc.yaml:"
+    else:
+        raise InputError(
+            f"--grid {grid}: no such grid; {nearest(grid, [load(top).grid, *_grids()])}"
+        )
+    runs = tuple(run for run in settings.runs if fnmatchcase(run, only or "*"))
+    if not runs:
+        raise InputError(f"--only {only}: matches no run; {nearest(only or '', settings.runs)}")
+    return Plan(settings.grid, prefix, settings, runs)
+
+
+def cores() -> int:
+    """CPU cores this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
+def _own(environment: dict[str, str]) -> dict[str, str]:
+    """What the user set of these variables."""
+    return {name: os.environ[name] for name in environment if name in os.environ}
+
+
+def _grids() -> list[str]:
+    return sorted(path.parent.name for path in Path("grids").glob("*/params.yaml"))

@@ -1,0 +1,64 @@
+"""What the flow asks of Prefect beside tasks: a slot of the GPU, artifacts, a log file."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.concurrency.sync import concurrency
+from prefect.exceptions import ObjectNotFound
+
+from stages import folders
+
+GPU = "gpu"  # the name of the limit; `prefect gcl update gpu --limit 2` lets two settings share it
+
+
+@contextmanager
+def gpu_slot(device: str) -> Iterator[None]:
+    """Hold a slot of the GPU where settings run on one: one at a time unless told otherwise."""
+    if device == "cpu" or (device == "auto" and not _cuda()):
+        yield
+        return
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_global_concurrency_limit_by_name(GPU)
+        except ObjectNotFound:  # without a limit Prefect would limit nothing
+            client.upsert_global_concurrency_limit_by_name(GPU, 1)
+    with concurrency(GPU, occupy=1, strict=True):
+        yield
+
+
+def publish(grid: str) -> None:
+    """Show the report's table and text among Prefect's artifacts."""
+    folder = folders.results(grid)
+    table, text = folder / "summary.csv", folder / "summary.md"
+    if table.exists():
+        with table.open(newline="") as file:
+            create_table_artifact(list(csv.DictReader(file)), key=f"{grid}-results")
+    if text.exists():
+        create_markdown_artifact(text.read_text(), key=f"{grid}-summary")
+
+
+def log_to(path: Path) -> None:
+    """Send what Prefect would write on the terminal to a file instead."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(path, maxBytes=5_000_000, backupCount=1, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.getLogger().handlers[:] = [handler]
+
+
+def _cuda() -> bool:
+    """Whether torch would choose CUDA; asked of torch only where there is an NVIDIA driver."""
+    if shutil.which("nvidia-smi") is None:
+        return False
+    question = "import sys, torch; sys.exit(not torch.cuda.is_available())"
+    return subprocess.run([sys.executable, "-c", question], check=False).returncode == 0
