@@ -1,0 +1,23 @@
+"""Tables, charts and one page of a grid's results: ``python -m stages.report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lazyleap.settings import load
+from stages import folders
+from stages.program import Params, Traceback, run
+from stages.reporting.inputs import collect
+from stages.reporting.page import build
+from stages.reporting.publish import publish
+
+
+def main(params: Params = "params.yaml", traceback: Traceback = False) -> None:
+    """Report the runs that are finished, and name those that are missing."""
+    settings = load(Path(params))
+    finished, missing = collect(settings)
+    publish(build(settings, finished, missing), folders.results(settings.grid))
+
+
+if __name__ == "__main__":
+    run(main)
