@@ -58,7 +58,6 @@ class FewShotTraining(Block):
     meta_batch: Count
     meta_iterations: Count
     validate_every: Count
-    validation_steps: Count
     log_every: Count
 
 

@@ -165,9 +165,10 @@ def _lower(message: str) -> str:
 def _keys() -> frozenset[str]:
     """Every key of the schema, for the nearest valid one."""
     found: set[str] = set()
-    queue: list[type[BaseModel]] = [Block]
+    queue: list[type[BaseModel]] = [BaseModel]
     while queue:
         for sub in queue.pop().__subclasses__():
-            found.update(sub.model_fields)
-            queue.append(sub)
+            if sub.__module__.startswith("lazyleap"):
+                found.update(sub.model_fields)
+                queue.append(sub)
     return frozenset(found)

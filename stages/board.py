@@ -14,10 +14,13 @@ from lazyleap.training import Metrics
 
 
 class Board:
-    """Writes events; after a resume, what was logged past the checkpoint is purged."""
+    """Writes events.
 
-    def __init__(self, folder: Path, first: int) -> None:
-        self._writer = SummaryWriter(str(folder), purge_step=first or None)
+    After a resume, what was logged past the ``resumed`` iterations of the checkpoint is purged.
+    """
+
+    def __init__(self, folder: Path, resumed: int = 0) -> None:
+        self._writer = SummaryWriter(str(folder), purge_step=resumed + 1 if resumed else None)
 
     def log(self, iteration: int, metrics: Metrics) -> None:
         """Scalars by tag; the step is the number of finished iterations."""

@@ -89,8 +89,8 @@ def make_learner(setting: Setting, data: Prepared, device: torch.device) -> Meta
         return float(hits.float().mean())
 
     def score(theta: Tree) -> Metrics:
-        steps = options.validation_steps
-        found = interval(accuracies(problem, theta, val, fixed, [steps])[steps])
+        k = setting.horizon
+        found = interval(accuracies(problem, theta, val, fixed, [k])[k])
         return {"validation/score": found["value"], "validation/ci95": found["ci95"]}
 
     start = build.theta(problem, network)
@@ -170,7 +170,7 @@ def finish(
 
 
 def _summarise(setting: Setting, record: dict[str, Any], work: Path) -> None:
-    board = Board(work / "tensorboard", record["meta_iterations"])
+    board = Board(work / "tensorboard")
     shown = ("task_name", "algorithm", "estimator", "horizon", "leaps", "placement", "lam")
     plain = setting.to_dict()
     chosen = {key: plain[key] for key in (*shown, "inner_lr", "seed", "meta_iterations")}

@@ -13,7 +13,7 @@ Downsample = Literal["pool", "stride"]
 
 
 class Conv4(nn.Module):
-    """Four blocks of 3x3 convolution, normalisation and ReLU, each halving the image; a linear head.
+    """Four blocks of 3x3 convolution, normalisation and ReLU, each halving the image, and a head.
 
     Input ``[n, channels, size, size]``, output logits ``[n, classes]``. ``downsample`` is a 2x2
     maximum (``pool``; Vinyals et al., NeurIPS 2016) or a stride of 2 (``stride``; as Finn et al.,

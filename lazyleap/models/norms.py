@@ -10,8 +10,10 @@ Norm = Literal["batch", "group"]
 
 
 def normalisation(kind: Norm, width: int) -> nn.Module:
-    """``batch``: the statistics of the batch at hand, also at test time (transductive: the queries
-    of one call depend on each other). ``group``: each image by itself.
+    """Batch or group normalisation of ``width`` channels.
+
+    ``batch``: the statistics of the batch at hand, also at test time (transductive: the queries of
+    one call depend on each other). ``group``: each image by itself.
     """
     if kind == "batch":
         return nn.BatchNorm2d(width, track_running_stats=False)
