@@ -94,7 +94,7 @@ def test_3_the_true_gradient_by_finite_differences(case):
 
 @dataclass(frozen=True)
 class Towards:
-    """A problem judged by ``<v, phi_k>``, so that its meta-gradient is ``v @ d phi_k / d theta``."""
+    """Judged by ``<v, phi_k>``, so that the meta-gradient is ``v @ d phi_k / d theta``."""
 
     problem: MAML
     v: dict[str, torch.Tensor]
