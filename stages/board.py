@@ -27,16 +27,14 @@ class Board:
         for tag, value in metrics.items():
             self._writer.add_scalar(tag, value, iteration + 1)
 
-    def episode(self, support: Tensor, query: Tensor, way: int) -> None:
-        """One training episode as a grid: a row a class, support images left, queries right."""
-        rows = [part.view(way, -1, *part.shape[1:]) for part in (support, query)]
-        cells = torch.cat(rows, dim=1)
+    def pictures(self, tag: str, cells: Tensor) -> None:
+        """Images ``[rows, columns, C, H, W]`` as one grid, stretched to the full grey scale."""
         low, high = cells.min(), cells.max()
-        cells = (cells - low) / (high - low).clamp(min=1e-12)
-        bars = torch.nn.functional.pad(cells, (1, 1, 1, 1), value=0.5)
-        way, n, channels, height, width = bars.shape
-        grid = bars.permute(2, 0, 3, 1, 4).reshape(channels, way * height, n * width)
-        self._writer.add_image("episode/support_and_query", grid, 0)
+        shown = (cells - low) / (high - low).clamp(min=1e-12)
+        framed = torch.nn.functional.pad(shown, (1, 1, 1, 1), value=0.5)
+        rows, columns, channels, height, width = framed.shape
+        grid = framed.permute(2, 0, 3, 1, 4).reshape(channels, rows * height, columns * width)
+        self._writer.add_image(tag, grid, 0)
 
     def summary(self, setting: dict[str, Any], metrics: Metrics) -> None:
         """The hparams table's row, in this run and not in one of its own."""

@@ -9,15 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lazyleap.config import Draw
 from lazyleap.datasets import ImageSet, read, save
 from lazyleap.datasets.glyphs import ORIGIN
 from lazyleap.datasets.registry import read_registry
 from lazyleap.datasets.store import moments
 from lazyleap.errors import InputError, nearest
-from lazyleap.seeding import generator
+from lazyleap.kinds import kind
 from lazyleap.settings import load
-from lazyleap.tasks.fewshot import Episodes, Sampler
 from stages import folders
 from stages.program import Params, Traceback, run
 
@@ -34,24 +32,11 @@ def main(task: str, params: Params = "params.yaml", traceback: Traceback = False
         raise InputError(f"{params}: '{task}' is not in tasks; {hint}")
     options = settings.tasks[task]
     sets = read(options.dataset, Path())
-    where = f"{params}: tasks.{task}"
-    episodes = {part: fixed(sets, options.draw, part, where) for part in ("val", "test")}
+    drawn = kind(options.kind).draw(sets, options)
     folder = folders.prepared(settings.grid, task)
     write(folder, sets, describe(options.dataset))
-    episodes["val"].save(folder / "train" / "validation.npz")
-    episodes["test"].save(folder / "test" / "episodes.npz")
-
-
-def fixed(sets: Mapping[str, ImageSet], draw: Draw, part: str, where: str) -> Episodes:
-    """The episodes that every setting is validated or tested on, drawn by the task's seed."""
-    if part not in sets:
-        raise InputError(f"{where}.dataset: has no {part} split, only {', '.join(sets)}")
-    count = draw.validation_episodes if part == "val" else draw.test_episodes
-    try:
-        sampler = Sampler(sets[part], draw.way, draw.shot, draw.query)
-    except InputError as error:
-        raise InputError(f"{where}.draw, {part} split: {error}") from error
-    return sampler.draw(count, generator(draw.seed, part))
+    for name, content in drawn.items():
+        content.save(folder / name)
 
 
 def write(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> None:

@@ -18,10 +18,15 @@ from typing import Any
 from lazyleap.errors import InputError
 
 
-def fingerprint(setting: dict[str, Any], data: list[str], code: list[Path]) -> str:
-    """Digest of configuration, data and code: another one of any is another run."""
-    total = hashlib.sha256(json.dumps([setting, data], sort_keys=True).encode())
-    for path in sorted(file for entry in code for file in _files(entry)):
+def fingerprint(setting: dict[str, Any], data: Path, code: list[Path]) -> str:
+    """Digest of configuration, data and code: another one of any is another run.
+
+    ``data`` is a prepared folder: its description holds the digest of its arrays, and what was
+    drawn for it lies beside them.
+    """
+    total = hashlib.sha256(json.dumps(setting, sort_keys=True).encode())
+    small = sorted([*data.glob("*.json"), *data.glob("*.npz")])
+    for path in [*small, *sorted(file for entry in code for file in _files(entry))]:
         total.update(path.as_posix().encode() + path.read_bytes())
     return total.hexdigest()[:16]
 

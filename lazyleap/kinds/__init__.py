@@ -1,0 +1,68 @@
+"""What each kind of task does at each stage; the stages themselves know no kind.
+
+A module here has four functions: ``draw`` what chance decides once for all settings, the
+``learner`` of a setting, ``pictures`` of what it sees, and ``judge`` what it learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, cast
+
+import torch
+from torch import Tensor
+
+from lazyleap.bilevel import Tree
+from lazyleap.datasets.store import ImageSet, Prepared
+from lazyleap.settings import Setting
+from lazyleap.training import Learner
+
+
+class Drawn(Protocol):
+    """Something drawn by chance that can be stored and has a digest."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the content."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write it, equal bytes for equal content."""
+        ...
+
+
+class Verdict(NamedTuple):
+    """``metrics`` for metrics.json; ``curve`` rows for curve.csv, the header first."""
+
+    metrics: dict[str, Any]
+    curve: list[tuple[Any, ...]]
+
+
+class Kind(Protocol):
+    """The four functions of a module in this package."""
+
+    def draw(self, sets: Mapping[str, ImageSet], options: Any) -> dict[str, Drawn]:
+        """File name, below the task's prepared folder, to what is stored there."""
+        ...
+
+    def learner(self, setting: Setting, data: Prepared, device: torch.device) -> Learner:
+        """What the training loop trains; ``data`` is the task's ``train`` folder."""
+        ...
+
+    def pictures(self, learner: Learner) -> dict[str, Tensor]:
+        """Image grids ``[rows, columns, C, H, W]`` by TensorBoard tag, shown once."""
+        ...
+
+    def judge(self, setting: Setting, theta: Tree, data: Prepared, device: torch.device) -> Verdict:
+        """Metrics of ``theta``; ``data`` is the task's ``test`` folder."""
+        ...
+
+
+_MODULES = {"fewshot": "lazyleap.kinds.fewshot"}
+
+
+def kind(name: str) -> Kind:
+    """The module of a task's ``kind``."""
+    return cast(Kind, import_module(_MODULES[name]))

@@ -1,0 +1,80 @@
+"""The end of a training: results and records move into the stage's outs, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from lazyleap.datasets.store import Prepared
+from lazyleap.settings import Setting
+from lazyleap.training import Progress
+from stages import folders, scratch
+from stages.board import Board
+
+
+def finish(
+    setting: Setting, data: Prepared, progress: Progress, work: Path, made_with: dict[str, Any]
+) -> None:
+    """Write what the setting decides to one out, and what time and the machine decide to another.
+
+    The first has equal bytes for equal settings, so what depends on it is not run anew.
+    """
+    record = make_record(setting, progress)
+    _summarise(setting, record, work)
+    with scratch.replacing(folders.record(setting.grid, setting.name)) as folder:
+        shutil.copytree(work / "tensorboard", folder / "tensorboard")
+        write_json(folder / "record.json", record | made_with)
+    with scratch.replacing(folders.trained(setting.grid, setting.name)) as folder:
+        theta = {n: p.cpu().contiguous() for n, p in progress.best_theta.items()}
+        save_file(theta, folder / "theta.safetensors")
+        write_json(folder / "setting.json", describe(setting, data, progress))
+
+
+def describe(setting: Setting, data: Prepared, progress: Progress) -> dict[str, Any]:
+    """The setting, what its images look like, and which iteration was the best."""
+    info = data.info
+    return setting.to_dict() | {
+        "normalisation": {"mean": info["mean"], "std": info["std"]},
+        "image": {key: info[key] for key in ("channels", "height", "width")},
+        "classes": setting.task.training.way,
+        "dataset": info["name"],
+        "dataset_digest": info["digest"],
+        "licence": info.get("licence", ""),
+        "citation": info.get("citation", ""),
+        "best_iteration": progress.best_iteration,
+        "best_validation": progress.best_score,
+    }
+
+
+def make_record(setting: Setting, progress: Progress) -> dict[str, Any]:
+    """What this very training took; seconds are those of meta-iterations alone."""
+    return {
+        "run": setting.name,
+        "grid": setting.grid,
+        "seed": setting.seed,
+        "meta_iterations": progress.iteration,
+        "train_cpu_seconds": progress.cpu_seconds,
+        "train_wall_seconds": progress.wall_seconds,
+        "peak_memory_mib": progress.peak_memory_mib,
+        "resumed": progress.resumed,
+        "best_iteration": progress.best_iteration,
+        "best_validation": progress.best_score,
+    }
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Sorted and indented: equal content, equal bytes."""
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def _summarise(setting: Setting, record: dict[str, Any], work: Path) -> None:
+    plain = setting.to_dict()
+    shown = ("task_name", "algorithm", "estimator", "horizon", "leaps", "placement", "lam")
+    chosen = {key: plain[key] for key in (*shown, "inner_lr", "seed", "meta_iterations")}
+    board = Board(work / "tensorboard")
+    board.summary(chosen, {"hparam/validation_score": record["best_validation"]})
+    board.close()
