@@ -70,6 +70,8 @@ def load(path: Path) -> Settings:
     except yaml.YAMLError as error:
         raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
     try:
+        if not isinstance(raw, dict):
+            raise InputError(f"{path}: holds no parameters")
         settings = Settings.model_validate(raw)
     except ValidationError as error:
         raise InputError(_sentence(path, error)) from error

@@ -1,0 +1,148 @@
+"""params.yaml is checked whole: one sentence with file, key and value, before anything is done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lazyleap.errors import InputError
+from lazyleap.settings import load, resolve
+from tests.conftest import ROOT
+
+RUN = "maml-lazy-k10"
+
+
+def broken(change) -> dict:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    change(params)
+    return params
+
+
+def rename(params: dict, name: str) -> None:
+    params["runs"][name] = params["runs"].pop(RUN)
+
+
+CASES = {
+    "unknown run key": (
+        lambda p: p["runs"][RUN].update(horizn=10),
+        f"runs.{RUN}.horizn: unknown key; did you mean 'horizon'?",
+    ),
+    "unknown top key": (
+        lambda p: p.update(thread=1),
+        "thread: unknown key; did you mean 'threads'?",
+    ),
+    "unknown data-set key": (
+        lambda p: p["tasks"]["glyphs"]["dataset"].update(sise=28),
+        "tasks.glyphs.dataset.glyphs.sise: unknown key; did you mean 'size'?",
+    ),
+    "wrong type": (lambda p: p["runs"][RUN].update(horizon="ten"), f"runs.{RUN}.horizon: "),
+    "a number as text": (lambda p: p["runs"][RUN].update(inner_lr="1e-1"), "not '1e-1'"),
+    "not finite": (lambda p: p["runs"][RUN].update(inner_lr=float("nan")), "not nan"),
+    "out of range": (lambda p: p["runs"][RUN].update(horizon=0), "not 0"),
+    "missing key": (lambda p: p["runs"][RUN].pop("seed"), f"runs.{RUN}.seed: is missing"),
+    "dot in a run's name": (
+        lambda p: rename(p, "lazy.k10"),
+        "runs: name 'lazy.k10' may hold only a-z, 0-9 and -",
+    ),
+    "unknown task": (
+        lambda p: p["runs"][RUN].update(task="glyph"),
+        f"runs.{RUN}: 'glyph' is not in tasks; did you mean 'glyphs'?",
+    ),
+    "unknown estimator": (
+        lambda p: p["runs"][RUN].update(estimator="lasy"),
+        "estimator 'lasy' is unknown; did you mean 'lazy'?",
+    ),
+    "impossible pair": (
+        lambda p: p["runs"]["meta-sgd-lazy-k10"].update(estimator="reptile", placement=None),
+        "algorithm 'meta_sgd' does not go with estimator 'reptile': its learned rates",
+    ),
+    "more leaps than steps": (
+        lambda p: p["runs"][RUN].update(leaps=11),
+        "leaps 11: the teacher takes between 1 and horizon = 10 steps",
+    ),
+    "lam at the start": (
+        lambda p: p["runs"][RUN].update(lam=0.5),
+        "lam 0.5: less than 1 goes with leaps 1 and placement 'end' only",
+    ),
+    "lazy without placement": (
+        lambda p: p["runs"][RUN].pop("placement"),
+        "estimator 'lazy' needs a placement",
+    ),
+    "leaps without lazy": (
+        lambda p: p["runs"]["maml-exact-k5"].update(leaps=2),
+        "leaps goes with estimator 'lazy', not with 'exact'",
+    ),
+    "two ways of two sizes": (
+        lambda p: p["tasks"]["glyphs"]["training"].update(way=6),
+        "training.way 6 and draw.way 5 differ",
+    ),
+    "no runs": (lambda p: p.update(runs={}), "runs: "),
+}
+
+
+@pytest.mark.parametrize(("change", "sentence"), CASES.values(), ids=CASES.keys())
+def test_refused_in_one_sentence(change, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(broken(change)))
+    with pytest.raises(InputError) as refusal:
+        load(path)
+    message = str(refusal.value)
+    assert message.startswith(f"{path}: ")
+    assert sentence in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("text", ["runs: [", "", "just words", "\x00"], ids=repr)
+def test_not_parameters_at_all(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"params\.yaml"):
+        load(path)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("file", [ROOT / "params.yaml", *sorted(ROOT.glob("grids/*/params.yaml"))])
+def test_the_projects_own_files_are_right(file: Path) -> None:
+    settings = load(file)
+    for name in settings.runs:
+        assert resolve(settings, name).name == name
+
+
+def test_overrides_and_estimators_blocks() -> None:
+    settings = load(ROOT / "params.yaml")
+    three = resolve(settings, "maml-lazy-3leaps-k20")
+    assert (three.teacher, three.leaps, three.lam) == ((0, 6, 13), 3, 1.0)
+    end = resolve(settings, "maml-lazy-end-k10")
+    assert (end.teacher, end.leaps) == ((9,), 1)
+    assert resolve(settings, "maml-exact-k1").teacher is None
+
+
+def test_the_program_refuses_without_importing_torch_or_writing(tmp_path: Path) -> None:
+    """A typo must cost a moment, not a minute."""
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(broken(lambda p: p["runs"][RUN].update(horizn=10))))
+    code = (
+        "import runpy, sys; sys.modules['torch'] = None;"
+        "sys.argv[1:] = ['--params', 'params.yaml'];"
+        "runpy.run_module('stages.validate', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: params.yaml: runs.")
+    assert [f.name for f in tmp_path.iterdir()] == ["params.yaml"]
