@@ -119,16 +119,13 @@ def grid_flow(
     """
     chosen, limits = plan(grid, only), Limits.of(max_seconds, timeout)
     dvc.allow()
-    try:
-        stale, broken = _shared(chosen, limits)
-        runs = [run for run in chosen.longest_first() if not _blocked(chosen, run, broken)]
-        workers = jobs or max(1, cores() // chosen.settings.threads)
-        states = _side_by_side(chosen, runs, workers, stale, limits)
-        errors = [*broken.values(), *filter(None, map(_error, states))]
-        outcomes = [state.result() for state in states if state.is_completed()]
-        errors += _report(chosen, outcomes, stale, limits)
-    finally:
-        dvc.stop_all()
+    stale, broken = _shared(chosen, limits)
+    runs = [run for run in chosen.longest_first() if not _blocked(chosen, run, broken)]
+    workers = jobs or max(1, cores() // chosen.settings.threads)
+    states = _side_by_side(chosen, runs, workers, stale, limits)
+    errors = [*broken.values(), *filter(None, map(_error, states))]
+    outcomes = [state.result() for state in states if state.is_completed()]
+    errors += _report(chosen, outcomes, stale, limits)
     if errors:
         raise GridError(errors)
     return _brought(f"grid {chosen.grid}", overall(outcomes))

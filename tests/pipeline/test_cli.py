@@ -1,0 +1,88 @@
+"""The command line as a user meets it: a process of its own in a clone of its own."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL
+from rich.console import Console
+
+from pipeline.console import Terminal, summary
+from tests.conftest import RUNS, edit, git
+
+LAZY, EXACT = RUNS
+
+
+def flows(*arguments):
+    command = [sys.executable, "-m", "pipeline.flows", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+
+
+def test_a_run_is_calm_and_leaves_the_clone_clean(prepared):
+    done = flows("run")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert len([line for line in said if line.startswith(LAZY)]) == 2  # its own, the table's
+    assert any(line.split()[:2] == [EXACT, "done"] for line in said)
+    assert "results/quick/summary.csv" in done.stdout
+    assert "prefect" not in (done.stdout + done.stderr).lower()
+    assert "Running stage 'train@" in Path("logs/prefect.log").read_text()
+    assert git(prepared, "status", "--porcelain") == ""
+    assert f"train@{LAZY}" in Path("dvc.lock").read_text()
+
+
+@pytest.mark.xdist_group("prefect")
+def test_a_failure_exits_nonzero_with_its_sentence(prepared, prefect_server, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", PREFECT_API_URL.value())  # a server of the user's own
+    monkeypatch.setenv("TOY_FAIL", f"evaluate {LAZY}")
+    done = flows("run", "--only", LAZY)
+    assert done.returncode == 1
+    assert f"evaluate@{LAZY}: the toy diverged at step 2" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "temporary server" not in Path("logs/prefect.log").read_text()
+
+
+def test_a_typo_is_one_sentence_before_anything(toy):
+    edit(Path("params.yaml"), lambda params: params["runs"][LAZY].update(estimator="lasy"))
+    done = flows("run")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"error: params.yaml: runs.{LAZY}")
+    assert len(done.stderr.splitlines()) == 1
+    assert not Path("artifacts").exists()
+
+
+def test_a_wrong_schedule_is_one_sentence(prepared):
+    done = flows("serve", "--cron", "every night")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: --cron 'every night': is not a schedule such as '0 2 * * *'\n"
+
+
+def test_a_terminal_draws_progress_and_keeps_finished_lines():
+    written = io.StringIO()
+    terminal = Terminal(Console(file=written, width=100), ["a-run", "b-run", "c-run"])
+    with terminal.open():
+        terminal.begin("a-run", "train")
+        terminal.hear("a-run", "train a-run 120/400 30% eta 12s loss 1.234 accuracy 62.1%")
+        terminal.hear("a-run", "a line of another kind")
+        drawn = [str(line) for line in terminal.draw().renderables]
+        terminal.end("a-run", "failed", "loss is [nan] at step 3")
+    assert drawn[0].startswith("a-run  train")
+    assert "30%  eta 12s" in drawn[0]
+    assert "accuracy 62.1%" in drawn[0]
+    assert drawn[1:] == ["2 waiting"]
+    assert written.getvalue().startswith("a-run  failed")
+    assert written.getvalue().endswith("  loss is [nan] at step 3\n")
+
+
+def test_the_table_shows_percent_and_what_is_there(tmp_path):
+    file = tmp_path / "summary.csv"
+    file.write_text("run,metric,value,ci95,leaps\na,accuracy@5,0.6214,0.008,\n")
+    table = summary(file)
+    assert [column.header for column in table.columns] == ["run", "metric", "value", "ci95"]
+    assert [next(iter(column.cells)) for column in table.columns][2:] == ["62.1 %", "0.8 %"]
+    assert summary(tmp_path / "none.csv") is None

@@ -1,0 +1,54 @@
+"""Every grid is the same pipeline with parameters of its own."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline import dvc
+from pipeline.outcomes import Outcome
+from pipeline.plan import plan
+from tests.conftest import ROOT, RUNS, git
+
+GRIDS = sorted(path.parent.name for path in (ROOT / "grids").glob("*/params.yaml"))
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_grid_is_a_byte_equal_copy_of_the_pipeline(grid):
+    assert (ROOT / "grids" / grid / "dvc.yaml").read_bytes() == (ROOT / "dvc.yaml").read_bytes()
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_grid_follows_the_schema(grid, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert plan(grid).settings.here == f"grids/{grid}/"
+
+
+def make(*arguments):
+    return subprocess.run(["make", *arguments], capture_output=True, text=True)
+
+
+def test_make_grid_writes_one_that_runs_beside_the_top_one(prepared):
+    assert make("grid", "NAME=mine").returncode == 0
+    assert Path("grids/mine/dvc.yaml").read_bytes() == Path("dvc.yaml").read_bytes()
+    mine = plan("mine")
+    assert (mine.grid, mine.settings.root, mine.settings.here) == ("mine", "../..", "grids/mine/")
+    stages = [*mine.head(), *mine.chain(RUNS[0])]
+    running = dvc.Chain(stages)
+    assert [running.follow(stage) for stage in stages] == [Outcome.RAN] * 5
+    assert Path(f"artifacts/export/mine/{RUNS[0]}").is_dir()
+    assert git(prepared, "status", "--porcelain").split() == ["??", "grids/mine/"]
+
+
+def test_make_grid_keeps_parameters_and_refuses_odd_names(prepared):
+    make("grid", "NAME=mine")
+    Path("grids/mine/params.yaml").write_text("mine: own\n")
+    Path("grids/mine/dvc.yaml").write_text("old\n")
+    assert make("grid", "NAME=mine").returncode == 0
+    assert Path("grids/mine/params.yaml").read_text() == "mine: own\n"
+    assert Path("grids/mine/dvc.yaml").read_bytes() == Path("dvc.yaml").read_bytes()
+    refused = make("grid", "NAME=Mine.1")
+    assert refused.returncode != 0
+    assert "error: make grid NAME=name" in refused.stderr
