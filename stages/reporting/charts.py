@@ -214,15 +214,15 @@ def _column(drawn: Sequence[tuple[Group, pd.DataFrame]], x: Axis, y: Axis) -> li
         }
         for (g, _), end, height in zip(drawn, ends, free, strict=True)
     ]
-    base = alt.Chart(pd.DataFrame(rows)).encode(y=y.channel(alt.Y, "y"))
-    right = alt.value(x.pixels + 4)
-    ties = alt.Chart(pd.DataFrame(rows)).mark_rule(color=FAINT, strokeWidth=0.8)
-    return [
-        ties.encode(y=y.channel(alt.Y, "end"), y2="y:Q", x=right, x2=alt.value(x.pixels + 22)),
-        base.mark_text(align="left", baseline="middle", fontSize=12).encode(
-            x=alt.value(x.pixels + 26), text="text:N", color=alt.Color("colour:N", scale=None)
-        ),
-    ]
+    base = alt.Chart(pd.DataFrame(rows)).encode(color=alt.Color("colour:N", scale=None))
+    ties = base.mark_rule(strokeWidth=0.9, opacity=0.7).encode(
+        y=y.channel(alt.Y, "end"),
+        y2="y:Q",
+        x=alt.value(x.pixels + 4),
+        x2=alt.value(x.pixels + 22),
+    )
+    names = base.mark_text(align="left", baseline="middle", fontSize=12)
+    return [ties, names.encode(y=y.channel(alt.Y, "y"), x=alt.value(x.pixels + 26), text="text:N")]
 
 
 def _finals(drawn: Sequence[tuple[Group, pd.DataFrame]]) -> list[tuple[str, float]]:

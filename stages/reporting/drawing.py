@@ -68,7 +68,7 @@ class Axis:
 
     def channel(self, kind: Callable[..., Any], field: str) -> Any:
         """The Vega-Lite channel ``kind`` for a field, with title and ticks."""
-        ticks = {} if self.ticks is None else {"values": list(self.ticks)}
+        ticks = {"tickCount": 8} if self.ticks is None else {"values": list(self.ticks)}
         axis = alt.Axis(title=self.title, format="~r" if self.log else "~f", **ticks)
         return kind(f"{field}:Q", scale=self.scale(), axis=axis)
 
@@ -142,11 +142,15 @@ def label_layers(
     texts = [
         _texts(table[table["align"] == align], align, x, y) for align in ("left", "center", "right")
     ]
-    leaders = alt.Chart(table[table["far"]]).mark_rule(color=FAINT, strokeWidth=0.8)
-    return [
-        leaders.encode(x=x.channel(alt.X, "x0"), y=y.channel(alt.Y, "y0"), x2="x1:Q", y2="y1:Q"),
-        *texts,
-    ]
+    leaders = alt.Chart(table[table["far"]]).mark_rule(strokeWidth=0.9, opacity=0.7)
+    tied = leaders.encode(
+        x=x.channel(alt.X, "x0"),
+        y=y.channel(alt.Y, "y0"),
+        x2="x1:Q",
+        y2="y1:Q",
+        color=alt.Color("colour:N", scale=None),
+    )
+    return [tied, *texts]
 
 
 def _texts(table: pd.DataFrame, align: str, x: Axis, y: Axis) -> Any:
@@ -177,7 +181,7 @@ def name_marks(
     obstacles += [Box(m.x - 4, at - 4, m.x + 4, at + 4) for m in marks for at in m.seeds]
     obstacles += lines
     anchors = [(mark.x, mark.y, text) for mark, text in zip(named, texts, strict=True)]
-    return placing.around(anchors, obstacles, Box(2, 2, WIDTH - 2, HEIGHT - 2))
+    return placing.around(anchors, obstacles, Box(2, 2, WIDTH + PADDING["right"] - 6, HEIGHT - 2))
 
 
 def joins(marks: Sequence[Mark]) -> list[Box]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 LINE = 14.0  # height of a line of 12-pixel text
 _NARROW = dict.fromkeys("ijl.,|'", 3.0) | dict.fromkeys("tfr -()[]/", 4.2)
@@ -12,6 +15,7 @@ _WIDE = dict.fromkeys("mMW", 10.5) | dict.fromkeys("w", 9.0) | dict.fromkeys("=+
 _ADVANCE = _NARROW | _WIDE  # pixels; any other letter 7.0
 _SLACK = 1.12  # the page's reader may have a wider font than Arial
 _ANGLES = [math.radians(a) for a in (0, 180, 90, 270, 25, 335, 155, 205, 55, 305, 125, 235)]
+_ROUNDS = 3
 _RADII = (11, 18, 26, 36, 48, 62, 78, 96, 120, 150, 190)
 
 
@@ -59,16 +63,16 @@ def around(
 ) -> list[Label]:
     """A label near each anchor, off the obstacles and off each other, inside the area.
 
-    Greedy: each label takes the cheapest of some hundred places; cost O(labels x places x boxes).
+    Greedy: each label takes the cheapest of some hundred places, and again when all others have
+    theirs; cost O(rounds x labels x places x boxes), in numpy.
     """
-    taken, placed = list(obstacles), []
-    for x, y, text in anchors:
-        places = [_box(x, y, text, r, a) for r in _RADII for a in _ANGLES]
-        best = min(places, key=lambda box: _cost(box, (x, y), taken, area))
-        label = _label((x, y), text, best)
-        taken += [best, *along((x, y), label.tip)]
-        placed.append(label)
-    return placed
+    chosen: dict[int, Box] = {}
+    for _ in range(_ROUNDS):
+        for index, (x, y, text) in enumerate(anchors):
+            others = [(anchors[i], box) for i, box in chosen.items() if i != index]
+            taken = [*obstacles, *(b for anchor, box in others for b in _covers(anchor, box))]
+            chosen[index] = _cheapest((x, y), text, taken, area)
+    return [_label((x, y), text, chosen[i]) for i, (x, y, text) in enumerate(anchors)]
 
 
 def column(heights: Sequence[float], gap: float, area: Box) -> list[float]:
@@ -106,13 +110,40 @@ def _box(x: float, y: float, text: str, radius: float, angle: float) -> Box:
     return Box(left, cy - LINE / 2, left + width, cy + LINE / 2)
 
 
-def _cost(box: Box, anchor: tuple[float, float], taken: Sequence[Box], area: Box) -> float:
-    inside = box.overlap(area)
-    outside = (box.right - box.left) * (box.bottom - box.top) - inside
-    crossed = sum(box.overlap(other) for other in taken)
-    leader = along(anchor, _tip(anchor, box))[2:]
-    lines = sum(step.overlap(other) for step in leader for other in taken)
-    return 20 * outside + 3 * crossed + 1.5 * lines + math.dist(anchor, _tip(anchor, box))
+def _cheapest(anchor: tuple[float, float], text: str, taken: Sequence[Box], area: Box) -> Box:
+    places = [_box(*anchor, text, r, a) for r in _RADII for a in _ANGLES]
+    away = np.array([math.dist(anchor, _tip(anchor, box)) for box in places])
+    size = (places[0].right - places[0].left) * LINE
+    outside = size - _covered(places, [area])
+    crossed = 3 * _covered(places, taken) + 1.5 * _crossed_by_lines(anchor, places, taken)
+    return places[int(np.argmin(20 * outside + crossed + away))]
+
+
+def _crossed_by_lines(
+    anchor: tuple[float, float], places: Sequence[Box], taken: Sequence[Box]
+) -> NDArray[np.float64]:
+    """How much of the taken area the line that leads to each place would cross."""
+    lines = [along(anchor, _tip(anchor, box))[2:] for box in places]
+    owner = np.repeat(np.arange(len(places)), [len(steps) for steps in lines])
+    steps = [step for line in lines for step in line]
+    total: NDArray[np.float64] = np.zeros(len(places))
+    np.add.at(total, owner, _covered(steps, taken))
+    return total
+
+
+def _covered(boxes: Sequence[Box], others: Sequence[Box]) -> NDArray[np.float64]:
+    """Area of each box that the others cover, summed over them."""
+    a, b = (np.array([astuple(box) for box in some]).reshape(-1, 4) for some in (boxes, others))
+    width = np.minimum(a[:, None, 2], b[:, 2]) - np.maximum(a[:, None, 0], b[:, 0])
+    height = np.minimum(a[:, None, 3], b[:, 3]) - np.maximum(a[:, None, 1], b[:, 1])
+    total: NDArray[np.float64] = (np.maximum(width, 0) * np.maximum(height, 0)).sum(axis=1)
+    return total
+
+
+def _covers(anchor: tuple[float, float, str], box: Box) -> list[Box]:
+    """A label and the line that leads to it."""
+    start = anchor[:2]
+    return [box, *along(start, _tip(start, box))]
 
 
 def _tip(anchor: tuple[float, float], box: Box) -> tuple[float, float]:

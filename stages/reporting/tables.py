@@ -26,8 +26,8 @@ DEFINITIONS: dict[str, str] = {
     "value": "mean over the test episodes, a fraction of 1",
     "ci95": "half-width of the 95% interval of that mean over test episodes, a fraction of 1",
     "meta_iterations": "updates of the meta-parameters that training made",
-    "train_cpu_seconds": "CPU seconds of the training process, all threads, validation included",
-    "peak_memory_mib": "largest memory of the training process, MiB",
+    "train_cpu_seconds": "CPU seconds of meta-training, all threads, without validation and logs",
+    "peak_memory_mib": "largest memory of training before it validates, MiB (on a GPU: its own)",
     "device": "what training ran on",
     "commit": "the project's git commit that trained it",
 }

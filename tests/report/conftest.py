@@ -4,9 +4,22 @@ from pathlib import Path
 
 import pytest
 
+from stages import report
+from tests.report import grid
+
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project root that the stage runs in."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project root with the full made-up grid and its report; to be read only."""
+    root = tmp_path_factory.mktemp("reported")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        report.main(str(grid.write_grid(root)))
+    return root

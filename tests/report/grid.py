@@ -20,6 +20,7 @@ def task(way: int = 5, reader: str = "omniglot") -> dict[str, Any]:
         | {"test_episodes": 600, "seed": 0},
         "model": {"backbone": "conv4", "width": 32, "norm": "batch", "downsample": "stride"},
         "training": {"way": way, "shot": 1, "query": 3, "meta_batch": 4, "meta_iterations": 300}
+        | {"validate_every": 100, "log_every": 10},
         "test": {"steps": [1, 5], "curve_episodes": 100, "curve_steps": 50},
     }
 

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from stages import report
-from tests.report import grid
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -38,15 +36,6 @@ CUT = """() => [...document.querySelectorAll('figure svg')].flatMap(svg => {
 
 
 @pytest.fixture(scope="module")
-def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("page")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        report.main(str(grid.write_grid(root)))
-    return root / "results/toy/report.html"
-
-
-@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
@@ -58,7 +47,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(params=[(390, "light"), (1280, "light"), (1280, "dark")], ids=str)
-def opened(request: pytest.FixtureRequest, browser: Any, page_file: Path) -> Iterator[Any]:
+def opened(request: pytest.FixtureRequest, browser: Any, reported: Path) -> Iterator[Any]:
     """The page with what it asked for (``requests``) and complained of (``complaints``)."""
     width, scheme = request.param
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -66,7 +55,7 @@ def opened(request: pytest.FixtureRequest, browser: Any, page_file: Path) -> Ite
     page.on("console", lambda message: page.complaints.append(message.text))
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.on("request", lambda request: page.requests.append(request.url))
-    page.goto(page_file.as_uri())
+    page.goto((reported / "results/toy/report.html").as_uri())
     yield page
     page.close()
 

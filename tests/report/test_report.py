@@ -28,9 +28,8 @@ def read(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_every_file_of_the_report(root: Path) -> None:
-    report.main(str(grid.write_grid(root)))
-    files = read(root / "results/toy")
+def test_every_file_of_the_report(reported: Path) -> None:
+    files = read(reported / "results/toy")
     drawn = {f"omni-{name}.{kind}" for name in CHARTS for kind in ("svg", "png")}
     assert set(files) == drawn | {"summary.csv", "metrics.csv", "summary.md", "report.html"}
     for name in CHARTS:
@@ -38,9 +37,8 @@ def test_every_file_of_the_report(root: Path) -> None:
         assert Image.open(io.BytesIO(files[f"omni-{name}.png"])).width > 1200
 
 
-def test_summary_has_one_row_a_run_and_the_agreed_columns(root: Path) -> None:
-    report.main(str(grid.write_grid(root)))
-    text = (root / "results/toy/summary.csv").read_text()
+def test_summary_has_one_row_a_run_and_the_agreed_columns(reported: Path) -> None:
+    text = (reported / "results/toy/summary.csv").read_text()
     assert text.splitlines()[0] == EXACTLY
     table = pd.read_csv(io.StringIO(text)).set_index("run")
     assert list(table.index) == list(grid.many())[:-1]
@@ -48,14 +46,13 @@ def test_summary_has_one_row_a_run_and_the_agreed_columns(root: Path) -> None:
     assert (row["leaps"], row["placement"], row["metric"]) == (3, "start", "accuracy@20")
     assert pd.isna(table.loc["maml-exact-k1", "leaps"])
     source = json.loads(
-        (root / folders.evaluated("toy", "maml-lazy-k10") / "metrics.json").read_text()
+        (reported / folders.evaluated("toy", "maml-lazy-k10") / "metrics.json").read_text()
     )
     assert table.loc["maml-lazy-k10", "value"] == source["metrics"]["accuracy@10"]["value"]
 
 
-def test_metrics_table_has_every_metric(root: Path) -> None:
-    report.main(str(grid.write_grid(root)))
-    table = pd.read_csv(root / "results/toy/metrics.csv")
+def test_metrics_table_has_every_metric(reported: Path) -> None:
+    table = pd.read_csv(reported / "results/toy/metrics.csv")
     assert ",".join(table.columns) == EXACTLY
     one = table[table["run"] == "maml-lazy-k10"]
     assert set(one["metric"]) == {"accuracy@1", "accuracy@5", "accuracy@10"}
@@ -80,12 +77,9 @@ def test_no_seed_table_for_single_seeds(root: Path) -> None:
     assert "seed alone" not in (root / "results/toy/summary.md").read_text()
 
 
-def test_same_inputs_same_bytes(root: Path) -> None:
-    params = str(grid.write_grid(root))
-    report.main(params)
-    first = read(root / "results/toy")
-    report.main(params)
-    assert read(root / "results/toy") == first
+def test_same_inputs_same_bytes(root: Path, reported: Path) -> None:
+    report.main(str(grid.write_grid(root)))
+    assert read(root / "results/toy") == read(reported / "results/toy")
 
 
 def test_nothing_finished_is_a_report_of_what_is_missing(root: Path) -> None:
