@@ -19,7 +19,7 @@ run: setup  ## train, evaluate and export every setting of params.yaml; ARGS="--
 	@$(python) -m pipeline.flows run $(ARGS)
 
 test: check  ## check, then run the tests
-	@OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@OMP_NUM_THREADS=1 $(python) -m pytest -n 2 $(ARGS)
 
 check: setup  ## ruff and mypy --strict
 	@$(python) -m ruff check .

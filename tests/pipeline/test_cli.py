@@ -35,7 +35,6 @@ def test_a_run_is_calm_and_leaves_the_clone_clean(prepared):
     assert f"train@{LAZY}" in Path("dvc.lock").read_text()
 
 
-@pytest.mark.xdist_group("prefect")
 def test_a_failure_exits_nonzero_with_its_sentence(prepared, prefect_server, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", PREFECT_API_URL.value())  # a server of the user's own
     monkeypatch.setenv("TOY_FAIL", f"evaluate {LAZY}")

@@ -17,7 +17,7 @@ from pipeline.flows import GridError, grid_flow
 from pipeline.plan import plan
 from tests.conftest import RUNS, edit
 
-pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.xdist_group("prefect")]
+pytestmark = pytest.mark.usefixtures("prefect_server")
 
 LAZY, EXACT = RUNS
 STAGES = ("train", "evaluate", "export")
