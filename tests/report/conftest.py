@@ -15,7 +15,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project root with the full made-up grid and its report; to be read only."""
     root = tmp_path_factory.mktemp("reported")
