@@ -14,6 +14,7 @@ from torch import nn
 
 OPSET = 18
 IR_VERSION = 10  # what opset 18 needs and every ONNX Runtime since 1.18 reads
+MAX_BATCH = 65536
 LOUD = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
 
 
@@ -23,7 +24,7 @@ def to_onnx(
     *,
     inputs: Sequence[str],
     outputs: Sequence[str],
-    dynamic: Sequence[dict[int, Any] | None] | None = None,
+    dynamic: Sequence[Any] | None = None,
 ) -> onnx.ModelProto:
     """One ONNX graph of ``program``, with weights inside and without the exporter's notes.
 
@@ -32,7 +33,8 @@ def to_onnx(
         arguments: example inputs; sizes not named in ``dynamic`` are fixed to theirs.
         inputs: a name for each argument.
         outputs: a name for each output.
-        dynamic: for each argument, its dynamic dimensions (``{0: Dim("batch")}``) or None.
+        dynamic: for each argument, its dynamic dimensions (``{0: Dim("batch")}``) or None; for a
+            starred argument a tuple of these.
 
     Cost: about a second for Conv-4 after torch's own start-up of two.
     """

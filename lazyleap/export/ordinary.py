@@ -8,9 +8,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from lazyleap.export.exporter import to_onnx
-
-MAX_BATCH = 65536
+from lazyleap.export.exporter import MAX_BATCH, to_onnx
 
 
 class Normalised(nn.Module):
