@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 
 from lazyleap.datasets.store import load as load_data
+from lazyleap.files import replacing
 from lazyleap.kinds import kind
 from lazyleap.settings import load, resolve
-from stages import folders, machine, scratch
+from stages import folders, machine
 from stages.finish import write_json
 from stages.program import Params, Traceback, run
 from stages.trained import load_theta
@@ -35,7 +36,7 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
             "algorithm", "estimator", "horizon", "leaps", "placement", "lam", "seed"
         )},
     }  # fmt: skip
-    with scratch.replacing(folders.evaluated(setting.grid, name)) as folder:
+    with replacing(folders.evaluated(setting.grid, name)) as folder:
         write_json(folder / "metrics.json", named | metrics)
         with (folder / "curve.csv").open("w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(curve)

@@ -19,11 +19,11 @@ from lazyleap.export import ordinary
 from lazyleap.export.card import card
 from lazyleap.export.metadata import annotate, facts
 from lazyleap.export.parity import Feed, Parity, compare
+from lazyleap.files import write_folder
 from lazyleap.models import build
 from lazyleap.settings import load
 from stages import folders
 from stages.program import Params, Traceback, run
-from stages.reporting.publish import publish
 
 RELATIVE = 1e-4  # float32 rounding through a network, relative to its largest logit
 
@@ -38,13 +38,13 @@ def main(key: str, params: Params = "params.yaml", traceback: Traceback = False)
     about = facts(setting, metrics, commit())
     images = test_images(folders.prepared(settings.grid, setting["task_name"]) / "test")
     model, parity = export_model(setting, trained / "theta.safetensors", images)
-    publish(
+    write_folder(
+        folders.exported(settings.grid, key),
         {
             "model.onnx": annotate(model, about).SerializeToString(deterministic=True),
             "model_card.md": card(about, {"model.onnx": parity}),
             "parity.json": json.dumps(parity.to_dict(), indent=2) + "\n",
         },
-        folders.exported(settings.grid, key),
     )
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
 
 from lazyleap.datasets.store import Prepared
+from lazyleap.files import replacing
 from lazyleap.settings import Setting
 from lazyleap.training import Progress
-from stages import folders, scratch
+from stages import folders
 from stages.board import Board
 
 
@@ -25,10 +27,10 @@ def finish(
     """
     record = make_record(setting, progress)
     _summarise(setting, record, work)
-    with scratch.replacing(folders.record(setting.grid, setting.name)) as folder:
+    with replacing(folders.record(setting.grid, setting.name)) as folder:
         shutil.copytree(work / "tensorboard", folder / "tensorboard")
         write_json(folder / "record.json", record | made_with)
-    with scratch.replacing(folders.trained(setting.grid, setting.name)) as folder:
+    with replacing(folders.trained(setting.grid, setting.name)) as folder:
         theta = {n: p.cpu().contiguous() for n, p in progress.best_theta.items()}
         save_file(theta, folder / "theta.safetensors")
         write_json(folder / "setting.json", describe(setting, data, progress))
@@ -61,6 +63,7 @@ def make_record(setting: Setting, progress: Progress) -> dict[str, Any]:
         "train_wall_seconds": progress.wall_seconds,
         "peak_memory_mib": progress.peak_memory_mib,
         "resumed": progress.resumed,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "best_iteration": progress.best_iteration,
         "best_validation": progress.best_score,
     }

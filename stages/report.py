@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lazyleap.files import write_folder
 from lazyleap.settings import load
 from stages import folders
 from stages.program import Params, Traceback, run
 from stages.reporting.inputs import collect
 from stages.reporting.page import build
-from stages.reporting.publish import publish
 
 
 def main(params: Params = "params.yaml", traceback: Traceback = False) -> None:
     """Report the runs that are finished, and name those that are missing."""
     settings = load(Path(params))
     finished, missing = collect(settings)
-    publish(build(settings, finished, missing), folders.results(settings.grid))
+    write_folder(folders.results(settings.grid), build(settings, finished, missing))
 
 
 if __name__ == "__main__":

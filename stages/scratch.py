@@ -6,8 +6,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -49,20 +47,6 @@ def claimed(folder: Path) -> Iterator[Path]:
         except OSError as error:
             raise InputError(f"{folder}: another process is at work on this run") from error
         yield folder
-
-
-@contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
-    """A new folder beside ``folder`` that takes its place when all went well."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        yield beside
-        beside.chmod(0o755)  # mkdtemp's 0700 would hide the result from other users
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.replace(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def end_with_parent() -> None:

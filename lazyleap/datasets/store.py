@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lazyleap.errors import InputError, nearest
+from lazyleap.files import replacing
 
 INFO = "dataset.json"
 
@@ -62,15 +61,8 @@ def save(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) ->
     """
     for name, part in sets.items():
         _check_set(name, part)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        _write(scratch, sets, info)
-        scratch.chmod(0o755)  # mkdtemp's 0700 would hide the data from other users
-        shutil.rmtree(folder, ignore_errors=True)
-        scratch.replace(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with replacing(folder) as fresh:
+        _write(fresh, sets, info)
 
 
 def load(folder: Path) -> Prepared:

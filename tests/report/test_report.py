@@ -14,7 +14,6 @@ from PIL import Image
 from lazyleap.errors import InputError
 from stages import folders, report
 from stages.reporting import tables
-from stages.reporting.publish import publish
 from tests.report import grid
 
 CHARTS = ("accuracy-horizon", "accuracy-cpu", "accuracy-steps", "cpu-horizon", "memory-horizon")
@@ -134,20 +133,6 @@ def test_a_corrupt_file_is_one_sentence_with_its_path(
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
     assert read(root / "results/toy") == {"earlier.txt": b"kept"}
-
-
-def test_publish_replaces_whole_and_leaves_nothing_beside(tmp_path: Path) -> None:
-    publish({"old.txt": "1"}, tmp_path / "out")
-    publish({"new.txt": b"2"}, tmp_path / "out")
-    assert read(tmp_path / "out") == {"new.txt": b"2"}
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_publish_keeps_the_old_when_writing_fails(tmp_path: Path) -> None:
-    publish({"old.txt": "1"}, tmp_path / "out")
-    with pytest.raises(OSError, match="no/such"):
-        publish({"no/such/folder.txt": "2"}, tmp_path / "out")
-    assert read(tmp_path / "out") == {"old.txt": b"1"}
 
 
 def test_published_figures_only_beside_their_own_task(root: Path) -> None:
