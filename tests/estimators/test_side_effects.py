@@ -9,6 +9,7 @@ from torch import nn
 from lazyleap import Exact, FirstOrder, Implicit, Lazy, Reptile, Unrolled
 from lazyleap.bilevel import Batch, Task
 from lazyleap.compatibility import REFUSED
+from lazyleap.errors import InputError
 from tests.cases import CASES, Case
 from tests.reference import assert_same, mean
 
@@ -115,3 +116,16 @@ def test_float32_stays_float32(estimator):
     estimator = Lazy() if isinstance(estimator, Lazy) else estimator
     result = estimator(case.problem, theta, [task])
     assert {p.dtype for p in tensors_of(result)} == {torch.float32}
+
+
+@pytest.mark.parametrize("horizons", [(2, 5), (5, 2)], ids=str)
+@pytest.mark.parametrize("estimator", [Exact(), Lazy(placement="end")], ids=str)
+def test_tasks_of_different_horizons_are_refused_or_each_taken_by_its_own(estimator, horizons):
+    case = Case("maml", "perceptron")
+    theta, tasks = case.theta(), [case.tasks(k, 1)[0] for k in horizons]
+    single = [estimator(case.problem, theta, [task]).grad for task in tasks]
+    try:
+        found = estimator(case.problem, theta, tasks).grad
+    except InputError:
+        return
+    assert_same(found, mean(single), rtol=1e-12)
