@@ -51,7 +51,11 @@ class Bilevel(Protocol):
         ...
 
     def update(self, phi: Tree, grad: Tree, theta: Tree) -> Tree:
-        """One inner step along ``-grad``; linear in ``(phi, grad)``, as SGD with momentum is."""
+        """One inner step along ``-grad``.
+
+        ``FirstOrder`` takes it to be the parameters plus something linear in the buffers and in
+        ``grad``, as SGD with momentum is and SGD with weight decay is not.
+        """
         ...
 
     def outer_loss(self, phi: Tree, theta: Tree, batch: Any) -> Tensor:
@@ -110,6 +114,11 @@ def _pull(outputs: Tree, cotangent: Tree, leaves: Sequence[Tree]) -> tuple[dict[
     found = torch.autograd.grad(values, flat, weights, allow_unused=True, materialize_grads=True)
     grads = iter(found)
     return tuple({n: next(grads) for n in tree} for tree in leaves)
+
+
+def copy(tree: Tree) -> dict[str, Tensor]:
+    """The same numbers off every tape, in memory of their own."""
+    return {n: p.detach().clone() for n, p in tree.items()}
 
 
 def leaf(tensor: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ class SGD:
         if self.momentum:
             buffers = {n: self.momentum * phi[BUFFER + n] + g for n, g in grad.items()}
         moved = {
-            n: phi[n] - (rate * b if isinstance(rate, float) else rate[n] * b)
+            n: phi[n] - (rate[n] if isinstance(rate, Mapping) else rate) * b
             for n, b in buffers.items()
         }
         return {**moved, **({BUFFER + n: b for n, b in buffers.items()} if self.momentum else {})}

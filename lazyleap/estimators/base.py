@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lazyleap.bilevel import Bilevel, Task, Tree, add
+from lazyleap.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,20 @@ class Estimator(Protocol):
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """Return detached loss and gradient; ``theta`` is left as it is."""
         ...
+
+
+def horizon(tasks: Sequence[Task]) -> int:
+    """The number of inner steps, the same for every task of a meta-batch.
+
+    Raises:
+        InputError: if there is no task, no step, or not one number for all.
+    """
+    lengths = sorted({len(task.inner) for task in tasks})
+    if len(lengths) != 1:
+        raise InputError(f"horizons {lengths}: the tasks of a meta-batch share one")
+    if lengths[0] < 1:
+        raise InputError(f"horizon {lengths[0]}: the student needs at least one inner step")
+    return lengths[0]
 
 
 def average(gradients: Sequence[TaskGradient], paths: Sequence[Path]) -> MetaGradient:

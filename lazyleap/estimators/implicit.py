@@ -92,6 +92,8 @@ class Implicit:
             return vjp(partial(stationary, theta=theta), x, end)[0]
 
         x = conjugate_gradient(curvature, v, self.cg_steps)
+        if not dot(x, x):  # no positive curvature at all: the proximal term alone
+            x = {n: p / self.rho for n, p in v.items()}
         (d,) = vjp(partial(stationary, end), x, theta)
         return TaskGradient(loss, subtract(g, d))
 
@@ -99,8 +101,8 @@ class Implicit:
 def conjugate_gradient(matrix: Callable[[Tree], Tree], b: Tree, steps: int) -> Tree:
     """Solve ``matrix(x) = b``, ``matrix`` symmetric, by at most ``steps`` iterations from zero.
 
-    Stops where the curvature along the search direction is not positive (a negative eigenvalue
-    below ``-rho``): beyond it the quadratic has no minimum.
+    Stops where the curvature along the search direction is not positive: beyond it the quadratic
+    has no minimum. Where that is so at once, the result is zero.
     """
     x, r = zeros(b), dict(b)
     p, rr = r, dot(r, r)

@@ -36,6 +36,7 @@ from lazyleap.bilevel import (
     Task,
     Tree,
     add,
+    copy,
     step,
     subtract,
     value_and_grad,
@@ -43,7 +44,7 @@ from lazyleap.bilevel import (
     zeros,
 )
 from lazyleap.compatibility import Placement, teacher_steps
-from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average
+from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, horizon
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Lazy:
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        steps = teacher_steps(len(tasks[0].inner), self.leaps, self.placement, self.lam)
+        steps = teacher_steps(horizon(tasks), self.leaps, self.placement, self.lam)
         return leap_gradient(problem, theta, tasks, steps, lam=self.lam)
 
 
@@ -78,7 +79,7 @@ class Exact:
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        return leap_gradient(problem, theta, tasks, range(len(tasks[0].inner)))
+        return leap_gradient(problem, theta, tasks, range(horizon(tasks)))
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ class FirstOrder:
     """The teacher takes no step: every direction is a constant, ``d phi_k / d phi_0 = I``.
 
     What is learned of the *update* still has its gradient: Meta-SGD's rates get
-    ``-sum_j g_j * v``, at the cost of keeping the k directions. Otherwise memory does not depend on
-    the horizon. Source: Finn, Abbeel and Levine, ICML 2017, section 5.2.
+    ``-sum_j g_j * v``. Memory does not depend on the horizon.
+    Source: Finn, Abbeel and Levine, ICML 2017, section 5.2.
     """
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
@@ -123,6 +124,7 @@ def walk(
     hold: bool = False,
 ) -> list[Path]:
     """The student: k steps a task, no graph, keeping the points the teacher will step from."""
+    horizon(tasks)
     with torch.no_grad():
         return [_walk(problem, theta, task, frozenset(steps), lam, hold) for task in tasks]
 
@@ -130,7 +132,8 @@ def walk(
 def _walk(
     problem: Bilevel, theta: Tree, task: Task, steps: frozenset[int], lam: float, hold: bool
 ) -> Path:
-    start = phi = problem.init(theta)
+    start = copy(problem.init(theta))  # theta may be moved in place afterwards
+    phi: Tree = start
     points: dict[int, Tree] = {}
     taken, held = zeros(phi), None
     for j, batch in enumerate(task.inner):
@@ -143,7 +146,7 @@ def _walk(
         if hold:
             held = (add(held[0], phi), add(held[1], grad)) if held else (phi, grad)
         phi = moved
-    return Path(start, phi, taken, points, held)
+    return Path(start, phi, taken if steps else None, points, held)
 
 
 def teach(problem: Bilevel, theta: Tree, task: Task, path: Path) -> TaskGradient:
@@ -155,7 +158,7 @@ def teach(problem: Bilevel, theta: Tree, task: Task, path: Path) -> TaskGradient
         v, d = vjp(taught, v, path.points[j], theta)
         g = add(g, d)
     if path.held is not None:
-        # An update is linear in (phi, grad): k held steps are one, from and along the summed ones.
+        # An update is linear in grad and buffers: k held steps are one, along their sums.
         (d,) = vjp(partial(problem.update, *path.held), v, theta)
         g = add(g, d)
     (d,) = vjp(problem.init, v, theta)

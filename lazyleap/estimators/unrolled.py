@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from lazyleap.bilevel import Bilevel, Task, Tree, detach, leaf, step
-from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average
+from lazyleap.bilevel import Bilevel, Task, Tree, copy, leaf, step
+from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, horizon
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Unrolled:
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
+        horizon(tasks)
         results = [_unroll(problem, theta, task) for task in tasks]
         return average([g for g, _ in results], [path for _, path in results])
 
@@ -33,6 +34,4 @@ def _unroll(problem: Bilevel, theta: Tree, task: Task) -> tuple[TaskGradient, Pa
             phi = step(problem, phi, anchor, batch)
         loss = problem.outer_loss(phi, anchor, task.outer)
         grads = torch.autograd.grad(loss, list(anchor.values()), materialize_grads=True)
-    return TaskGradient(loss, dict(zip(anchor, grads, strict=True))), Path(
-        detach(start), detach(phi)
-    )
+    return TaskGradient(loss, dict(zip(anchor, grads, strict=True))), Path(copy(start), copy(phi))

@@ -22,10 +22,10 @@ def functional(module: nn.Module) -> Forward:
     """``module`` as a function of its parameters: ``forward(parameters, inputs)``.
 
     Raises:
-        ValueError: if the module keeps running statistics, which an inner loop would overwrite.
+        InputError: if the module keeps running statistics, which an inner loop would overwrite.
     """
     if any(getattr(m, "track_running_stats", False) for m in module.modules()):
-        raise ValueError("a module with running statistics: use track_running_stats=False")
+        raise InputError("a module with running statistics: use track_running_stats=False")
 
     def forward(parameters: Tree, inputs: Tensor) -> Tensor:
         return cast(Tensor, torch.func.functional_call(module, dict(parameters), (inputs,)))

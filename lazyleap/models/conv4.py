@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from lazyleap.errors import InputError
 from lazyleap.models.norms import Norm, normalisation
 
 Downsample = Literal["pool", "stride"]
@@ -36,7 +37,7 @@ class Conv4(nn.Module):
             blocks[f"block{i + 1}"] = _block(width if i else channels, width, norm, downsample)
             size = size // 2 if downsample == "pool" else -(-size // 2)
         if size < 1:
-            raise ValueError("Conv4: the image is too small to be halved four times")
+            raise InputError("Conv4: the image is too small to be halved four times")
         self.body = nn.Sequential(blocks)
         self.head = nn.Linear(width * size * size, classes)
 
