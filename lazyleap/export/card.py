@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lazyleap.export.parity import Parity
+from lazyleap.export.parity import Check
+
+ADAPT = """\
+## `adapt.onnx`: learns a new task inside ONNX Runtime
+
+Give it a support set; it takes the inner steps itself and answers the queries. No PyTorch.
+
+| | name | type | meaning |
+|---|---|---|---|
+| input | `support_images` | float32 `[S, {channels}, {height}, {width}]` | pixels in 0..1 |
+| input | `support_labels` | int64 `[S]` | of the support images, 0..{last} |
+| input | `query_images` | float32 `[Q, {channels}, {height}, {width}]` | pixels in 0..1 |
+| input | `adaptation_steps` | int64 `[]` | inner steps; recommended {adaptation_steps} |
+| input | `inner_lr` | float32 `[]` | {rate}; recommended {inner_lr} |
+| output | `query_logits` | float32 `[Q, {classes}]` | softmax gives probabilities |
+| output | `support_losses` | float32 `[steps]` | the loss before each step |
+
+S and Q are any number from 1, steps any from 0. The graph checks nothing: labels outside
+0..{last}, an empty support set, pixels that are not numbers or a negative rate give meaningless
+answers, and who calls it must refuse them. With fewer classes than {classes} in the support set,
+leave the logits of the others out.
+"""
 
 MODEL = """\
 ## `model.onnx`: the network at the meta-learned start
 
-It has not learned any classes yet: fine-tune it on a support set, or use its features. The
-normalisation of the images is inside.
+It has not learned any classes yet: fine-tune it on a support set, or use its features.
 
 | | name | type | meaning |
 |---|---|---|---|
@@ -22,20 +42,25 @@ normalisation of the images is inside.
 """
 
 TRANSDUCTIVE = """\
-Its batch normalisation uses the statistics of the batch at hand, so the images of one call depend
-on each other, and an image is answered otherwise alone than among others.
+Batch normalisation uses the statistics of the batch at hand, so the images of one call depend on
+each other: an image is answered otherwise alone than among others.
 """
 
 
-def card(facts: Mapping[str, str], parities: Mapping[str, Parity]) -> str:
-    """Markdown of :func:`lazyleap.export.metadata.facts` and of the checks, by file."""
+def card(facts: Mapping[str, str], checks: Sequence[Check]) -> str:
+    """Markdown of :func:`lazyleap.export.metadata.facts` and of the checks."""
     image, model = json.loads(facts["image"]), json.loads(facts["model"])
+    learned_rates = facts["algorithm"] == "meta_sgd"
+    rate = "multiplies the learned rates" if learned_rates else "the rate of a step"
+    words = {**facts, **image, "last": int(facts["classes"]) - 1, "rate": rate}
     parts = [
-        f"# {facts['run']}",
+        f"# {facts['run']}\n",
         _summary(facts, model),
-        MODEL.format(**image, classes=facts["classes"]),
+        ADAPT.format(**words),
+        MODEL.format(**words),
         TRANSDUCTIVE if model["norm"] == "batch" else "",
-        _checks(parities),
+        "Both normalise the images themselves.\n",
+        _checks(checks),
         _facts(facts),
         f"## Data\n\n{facts['dataset']}. Licence: {facts['licence']}. Cite: {facts['citation']}\n",
     ]
@@ -53,13 +78,15 @@ def _summary(facts: Mapping[str, str], model: Mapping[str, Any]) -> str:
     )
 
 
-def _checks(parities: Mapping[str, Parity]) -> str:
-    head = "## Checked against PyTorch\n\n| file | by | cases | largest difference | allowed |\n"
-    rows = [
-        f"| `{name}` | {p.runtime} | {p.cases} | {p.max_abs_diff:.1e} | {p.tolerance:.1e} |\n"
-        for name, p in parities.items()
+def _checks(checks: Sequence[Check]) -> str:
+    names = ("file", "what", "by", "cases", "largest difference", "allowed")
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    lines += [
+        f"| `{c.file}` | {c.what} | {c.runtime} | {c.cases} | {c.max_abs_diff:.1e} "
+        f"| {c.tolerance:.1e} |"
+        for c in checks
     ]
-    return head + "|---|---|---|---|---|\n" + "".join(rows)
+    return "## Checked against PyTorch\n\n" + "\n".join(lines) + "\n"
 
 
 def _facts(facts: Mapping[str, str]) -> str:

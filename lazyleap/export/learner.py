@@ -16,7 +16,7 @@ from typing import Any, cast
 import onnx
 import torch
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
-from torch import Tensor, nn
+from torch import Tensor
 
 from lazyleap.algorithms import MAML, MetaSGD
 from lazyleap.algorithms.meta_sgd import RATE
@@ -25,28 +25,14 @@ from lazyleap.bilevel import Tree
 from lazyleap.export.assembly import ALWAYS, loop_body, needed, split, to_model
 from lazyleap.export.builder import Builder, Value
 from lazyleap.export.gradient import Differentiable, Values, cross_entropy
+from lazyleap.export.learned import Learned
 
-Normalisation = tuple[Sequence[float], Sequence[float]]
 
-
-def export(
-    network: nn.Module,
-    problem: MAML,
-    theta: Tree,
-    shape: Sequence[int],
-    normalisation: Normalisation,
-) -> onnx.ModelProto:
-    """The content of the file, in theta's dtype.
-
-    Args:
-        network: maps normalised images ``[n, *shape]`` to logits ``[n, N]``.
-        problem: MAML, ANIL or Meta-SGD, with the inner momentum of training.
-        theta: what was meta-learned, in the tree of ``problem``.
-        shape: C, H, W.
-        normalisation: mean and standard deviation of each channel; it goes inside.
+def export(learned: Learned) -> onnx.ModelProto:
+    """The content of the file.
 
     ``inner_lr`` is alpha for MAML and ANIL. For Meta-SGD it multiplies the learned rates: 1 is
-    what was meta-learned.
+    what was meta-learned. Zero steps leave the meta-learned start as it is.
 
     Raises:
         InputError: if the network has an operation without a gradient rule, or running
@@ -54,19 +40,13 @@ def export(
 
     Cost: one trace of the network's forward, half a second for Conv-4.
     """
-    example = torch.rand(4, *shape, dtype=next(iter(theta.values())).dtype)
-    writer = Writer(Differentiable(network, example), problem, theta, example, normalisation)
+    writer = Writer(learned)
     writer.learn()
     logits = writer.answer()
     outputs = [writer.info(logits.name, ["Q", *logits.shape[1:]])]
     outputs.append(writer.info("support_losses", ["steps"]))
-    return to_model(
-        writer.builder.nodes,
-        list(writer.inputs.values()),
-        outputs,
-        writer.weights,
-        writer.builder.constants,
-    )
+    builder, inputs = writer.builder, list(writer.inputs.values())
+    return to_model(builder.nodes, inputs, outputs, writer.weights, builder.constants)
 
 
 def constants(problem: MAML, theta: Tree) -> dict[str, Tensor]:
@@ -78,23 +58,18 @@ def constants(problem: MAML, theta: Tree) -> dict[str, Tensor]:
 
 
 class Writer:
-    """Writes the learner of one problem; ``example`` has the images' size and dtype."""
+    """Writes the parts of one learner into one graph."""
 
-    def __init__(
-        self,
-        network: Differentiable,
-        problem: MAML,
-        theta: Tree,
-        example: Tensor,
-        normalisation: Normalisation,
-    ) -> None:
-        self.network, self.problem, self.normalisation = network, problem, normalisation
-        self.phi, fixed = dict(problem.init(theta)), constants(problem, theta)
-        self.builder = Builder(example.numpy().dtype)
+    def __init__(self, learned: Learned) -> None:
+        example = torch.rand(4, *learned.shape, dtype=learned.dtype)
+        self.network = Differentiable(learned.network, example)
+        self.optimizer, self.normalisation = learned.problem.optimizer, learned.normalisation
+        self.phi = dict(learned.problem.init(learned.theta))
+        fixed = constants(learned.problem, learned.theta)
+        self.builder, self.shape = Builder(example.numpy().dtype), learned.shape
         self.fixed = {n: self.builder.value(f"fixed/{n}", p.shape) for n, p in fixed.items()}
         self.weights = {f"theta/{n}": p for n, p in self.phi.items()}
         self.weights |= {f"fixed/{n}": p for n, p in fixed.items()}
-        self.shape = tuple(example.shape[1:])
         self.inputs = {
             "support_images": self.info("support_images", ["S", *self.shape]),
             "support_labels": self.info("support_labels", ["S"], TensorProto.INT64),
@@ -148,7 +123,7 @@ class Writer:
         rate = self.builder.value("inner_lr")
         rates = {n: rate * self.fixed[RATE + n] if RATE + n in self.fixed else rate for n in moving}
         # The library's own update: it asks of its trees no more than + - *, which values have.
-        update = cast(Any, self.problem.optimizer.step)
+        update = cast(Any, self.optimizer.step)
         return update(phi, pull(cotangent), rates), loss
 
     def answer(self) -> Value:

@@ -1,20 +1,24 @@
-"""Does ONNX Runtime answer what PyTorch answers? A file that does not is not written."""
+"""Does an exported file answer what PyTorch answers? One that does not is not written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
-import torch
 from numpy.typing import NDArray
 
 from lazyleap.errors import InputError
 
-Feed = Mapping[str, NDArray[Any]]
+Array = NDArray[Any]
+Feed = Mapping[str, Array]
+Pairs = Iterable[tuple[Array, Array]]
+RUNTIME = f"onnxruntime {onnxruntime.__version__}"
+REFERENCE = f"onnx {onnx.__version__} reference, float64"
 
 
 class ParityError(InputError):
@@ -22,70 +26,77 @@ class ParityError(InputError):
 
 
 @dataclass(frozen=True)
-class Parity:
-    """The largest difference found, what was allowed, over how many cases, and by what."""
+class Check:
+    """The largest difference that was found in a file's answers, and what was allowed.
 
+    ``what`` says in words which answers, ``runtime`` who gave them.
+    """
+
+    file: str
+    what: str
+    runtime: str
+    cases: int
     max_abs_diff: float
     tolerance: float
-    cases: int
-    runtime: str
 
     @property
     def ok(self) -> bool:
         """Whether the difference is a number within the tolerance."""
         return bool(self.max_abs_diff <= self.tolerance)
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {**asdict(self), "ok": self.ok}
 
-    def require(self, name: str) -> Parity:
-        """The same, if it holds.
+def require(checks: Iterable[Check]) -> None:
+    """Nothing, if all hold.
 
-        Raises:
-            ParityError: one sentence with both numbers, if it does not.
-        """
-        if not self.ok:
+    Raises:
+        ParityError: one sentence on the first that does not.
+    """
+    for check in checks:
+        if not check.ok:
             raise ParityError(
-                f"{name} in {self.runtime} differs from PyTorch by {self.max_abs_diff:.2g}, "
-                f"more than {self.tolerance:.2g}: it was not written"
+                f"{check.file} in {check.runtime} differs from PyTorch by {check.max_abs_diff:.2g} "
+                f"on {check.what}, more than {check.tolerance:.2g}: nothing was written"
             )
-        return self
 
 
-def session(model: onnx.ModelProto, threads: int = 1) -> onnxruntime.InferenceSession:
-    """The model in ONNX Runtime on the CPU."""
+def to_json(checks: Iterable[Check]) -> str:
+    """All checks; at the top the one that comes nearest to its tolerance."""
+    listed = [{**asdict(c), "ok": c.ok} for c in checks]
+    nearest = max(listed, key=lambda c: c["max_abs_diff"] / c["tolerance"])
+    return json.dumps({**nearest, "checks": listed}, indent=1) + "\n"
+
+
+def session(model: onnx.ModelProto | str, threads: int = 1) -> onnxruntime.InferenceSession:
+    """A model, or the file at a path, in ONNX Runtime on the CPU."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    content = model.SerializeToString()
+    content = model if isinstance(model, str) else model.SerializeToString()
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def compare(
-    model: onnx.ModelProto,
-    feeds: Iterable[Feed],
-    reference: Callable[[Feed], torch.Tensor],
-    *,
+    file: str,
+    what: str,
+    runtime: str,
+    pairs: Pairs,
     relative: float,
-) -> Parity:
-    """The first output of ``model`` in float32 against ``reference``, over ``feeds``.
+    least: float = 0.0,
+) -> Check:
+    """A check of pairs of what was found and what PyTorch gives.
 
-    ``relative`` is the rounding allowed: the tolerance is that many times the largest absolute
-    value of the reference, which is at least 1 for this purpose.
+    The tolerance is ``relative`` times PyTorch's largest absolute value, or times 1 if all are
+    smaller; and it is ``least`` at least.
     """
-    run = session(model)
     worst, scale, cases = 0.0, 1.0, 0
-    for feed in feeds:
-        expected = reference(feed).detach().numpy()
-        found = run.run(None, dict(feed))[0]
+    for found, expected in pairs:
         worst = max(worst, difference(found, expected))
         scale = max(scale, float(np.abs(expected).max(initial=0.0)))
         cases += 1
-    return Parity(worst, relative * scale, cases, f"onnxruntime {onnxruntime.__version__}")
+    return Check(file, what, runtime, cases, worst, max(relative * scale, least))
 
 
-def difference(found: NDArray[Any], expected: NDArray[Any]) -> float:
+def difference(found: Array, expected: Array) -> float:
     """The largest absolute difference; infinite if a shape differs or a value is not finite."""
     if found.shape != expected.shape or not (np.isfinite(found) & np.isfinite(expected)).all():
         return float("inf")

@@ -67,16 +67,16 @@ def _conv2d_inputs(gy: Value, x: Value, w: Value, stride: Pair, pad: Pair) -> Va
 
 
 def _conv2d_weights(gy: Value, x: Value, w: Value, stride: Pair, pad: Pair) -> Value:
-    """One matrix product an image, over all places the kernel was at; then their sum."""
+    """One matrix product, over all images and places the kernel was at."""
     outputs, inputs, kh, kw = w.shape
     h, v = gy.shape[2:]
-    padded = x.pad(0, 0, *pad, 0, 0, *pad)
+    padded = x.transpose(1, 0, 2, 3).pad(0, 0, *pad, 0, 0, *pad)
     rows = [slice(i, i + (h - 1) * stride[0] + 1, stride[0]) for i in range(kh)]
     columns = [slice(j, j + (v - 1) * stride[1] + 1, stride[1]) for j in range(kw)]
-    seen = x.builder.concat([padded.slice((2, 3), r, c) for r in rows for c in columns], 1)
-    patches = seen.reshape(-1, kh * kw * inputs, h * v)
-    products = patches @ gy.reshape(-1, outputs, h * v).transpose(0, 2, 1)
-    return products.sum(0).reshape(kh, kw, inputs, outputs).transpose(3, 2, 0, 1)
+    seen = x.builder.concat([padded.slice((2, 3), r, c) for r in rows for c in columns], 0)
+    patches = seen.reshape(kh * kw * inputs, -1)
+    product = patches @ gy.transpose(0, 2, 3, 1).reshape(-1, outputs)
+    return product.reshape(kh, kw, inputs, outputs).transpose(3, 2, 0, 1)
 
 
 def linear(x: Value, w: Value, b: Value) -> tuple[Value, Pullback]:
