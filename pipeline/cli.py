@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 from rich.console import Console
@@ -21,6 +22,8 @@ from stages import folders
 from stages.program import BAD_INPUT, OUT_OF_TIME
 
 LOG = Path("logs/prefect.log")
+WIDTH = 120  # columns where there is no terminal
+STOPPED = 130  # as a shell says of Ctrl-C
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -48,9 +51,9 @@ def run(
 ) -> None:
     """Bring every setting of a grid up to date, then show its table."""
     chosen = _plan(grid, only)
-    log_to(LOG)
+    stderr = log_to(LOG)
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     terminal = Terminal(console, ["data", *chosen.longest_first(), "report"])
     code = 0
     try:
@@ -59,7 +62,10 @@ def run(
     except GridError as error:
         code = _explain(console, error)
     except KeyboardInterrupt:
-        _leave("stopped; what is finished is kept, and the next run goes on from there", 130)
+        _leave("stopped; what is finished is kept and the next run goes on", STOPPED, stderr)
+    except Exception as error:
+        traceback.print_exc()  # into the log
+        _leave(f"{type(error).__name__}: {error} (more in {LOG})", 1, stderr)
     if table := summary(folders.results(chosen.grid) / "summary.csv"):
         console.print(table)
     sys.exit(code)
@@ -96,8 +102,8 @@ def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
-def _leave(sentence: str, code: int) -> NoReturn:
-    print(f"error: {sentence}", file=sys.stderr)
+def _leave(sentence: str, code: int, stderr: TextIO | None = None) -> NoReturn:
+    print(f"error: {sentence}", file=stderr or sys.stderr, flush=True)
     sys.exit(code)
 
 

@@ -28,10 +28,17 @@ from stages import folders
 
 HEARTBEAT = 30.0  # seconds between lines about what is at work, without a terminal
 PROGRESS = re.compile(r"^(\w+) (\S+) (\d+)/(\d+) (\d+)% eta (\S+)(.*)$")
-COLUMNS = (
-    *("run", "setting", "task", "algorithm", "estimator", "horizon", "leaps", "placement", "seed"),
-    *("metric", "value", "ci95", "meta_iterations", "train_cpu_seconds", "peak_memory_mib"),
-)
+COLUMNS = {  # of summary.csv -> their headings; what all settings share is left out
+    "run": "run",
+    "task": "task",
+    "horizon": "k",
+    "leaps": "leaps",
+    "placement": "placement",
+    "metric": "metric",
+    "value": "value",
+    "train_cpu_seconds": "CPU s",
+    "peak_memory_mib": "MiB",
+}
 STYLES = {
     "done": "green",
     "cached": "bright_blue",
@@ -109,7 +116,13 @@ class Terminal:
         token = watcher.set(self)
         try:
             if self.console.is_terminal:
-                with Live(get_renderable=self.draw, console=self.console, transient=True):
+                live = Live(
+                    get_renderable=self.draw,
+                    console=self.console,
+                    transient=True,
+                    redirect_stderr=False,
+                )
+                with live:
                     yield
             else:
                 yield
@@ -182,19 +195,24 @@ def summary(path: Path) -> Table | None:
         return None
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    columns = [name for name in COLUMNS if any(row.get(name) for row in rows)]
+    shown = [name for name in COLUMNS if name in ("run", "value") or _differs(name, rows)]
     table = Table(title=str(path), title_justify="left", box=None, pad_edge=False)
-    for name in columns:
-        table.add_column(name, justify="left", no_wrap=True)
+    for name in shown:
+        table.add_column(COLUMNS[name], no_wrap=True)
     for row in rows:
-        table.add_row(*(_cell(name, row) for name in columns))
+        table.add_row(*(escape(_cell(name, row)) for name in shown))
     return table
+
+
+def _differs(name: str, rows: list[dict[str, str]]) -> bool:
+    return len({row.get(name) for row in rows}) > 1 or name == "metric"
 
 
 def _cell(name: str, row: dict[str, str]) -> str:
     text = row.get(name) or ""
-    if name in ("value", "ci95") and "accuracy" in row.get("metric", "") and text:
-        return f"{100 * float(text):.1f} %"
+    if name == "value" and text:
+        ci95 = float(row.get("ci95") or "nan")
+        return f"{100 * float(text):.1f} ± {100 * ci95:.1f} %"
     return (
         f"{float(text):.0f}" if name in ("train_cpu_seconds", "peak_memory_mib") and text else text
     )

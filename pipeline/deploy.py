@@ -18,7 +18,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from lazyleap.errors import InputError
 
 PORT = 4200
-START = 120.0  # seconds a server may take to answer on a slow machine
+START = 300.0  # seconds a server may take to answer on a slow machine
 
 
 def serve(flow: Flow[Any, Any], name: str, cron: str, parameters: dict[str, Any]) -> None:

@@ -19,9 +19,18 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipeline import dvc
 from pipeline.console import result, watching
-from pipeline.outcomes import BudgetError, Outcome, StageError, TransientError, overall
+from pipeline.outcomes import (
+    BudgetError,
+    Outcome,
+    StageError,
+    StoppedError,
+    TransientError,
+    overall,
+)
 from pipeline.plan import Limits, Plan, cores, plan
 from pipeline.services import gpu_slot, publish
+
+WORDS = {BudgetError: "put off", StoppedError: "stopped"}  # what else a setting may be than failed
 
 
 class GridError(RuntimeError):
@@ -218,8 +227,8 @@ def _brought(name: str, outcome: Outcome) -> State[Outcome]:
 
 def _ended(line: str, what: Outcome | StageError, note: str = "") -> None:
     if isinstance(what, StageError):
-        put_off = isinstance(what, BudgetError)
-        watching().end(line, "put off" if put_off else "failed", what.sentence)
+        state = next((word for kind, word in WORDS.items() if isinstance(what, kind)), "failed")
+        watching().end(line, state, what.sentence)
     else:
         watching().end(line, "done" if what is Outcome.RAN else "cached", note)
 

@@ -86,7 +86,8 @@ def failure(stage: str, code: int, tail: Sequence[str], stopping: bool = False) 
         kind = BudgetError
     elif child < 0 or code < 0 or child in _SIGNALLED or _LOCKED.search(text):
         kind = TransientError
-    return kind(stage, _sentence(tail, found[1] if found else f"dvc ended with {code}"), text)
+    otherwise = found[1] if found else f"DVC ended with code {code}"
+    return kind(stage, _sentence(tail, otherwise), text)
 
 
 def _sentence(tail: Sequence[str], otherwise: str) -> str:

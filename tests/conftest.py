@@ -84,5 +84,5 @@ def prefect_server() -> Iterator[None]:
     """A Prefect server with a database of its own."""
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_test_harness(server_startup_timeout=300):
         yield

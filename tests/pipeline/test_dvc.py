@@ -113,8 +113,11 @@ SLOW = {"TOY_SLOW": f"train {RUN}"}
 
 
 def test_a_stage_that_takes_too_long_is_killed_with_all_its_processes(prepared):
-    with pytest.raises(StageTimeoutError, match="stopped after 6 s"):
-        follow([f"train@{RUN}"], environment=SLOW, timeout=6)
+    for seconds in (5, 20, 60):  # on a busy machine DVC itself may take longer to start
+        with pytest.raises(StageTimeoutError, match=f"stopped after {seconds} s"):
+            follow([f"train@{RUN}"], environment=SLOW, timeout=seconds)
+        if Path("toy.pid").exists():
+            break
     assert gone(toy_pid())
 
 

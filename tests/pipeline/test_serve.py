@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import RUNS
 
-PATIENCE = 240  # seconds: a server's start, at most a minute until it is due, and a run
+PATIENCE = 360  # seconds: a server's start, at most a minute until it is due, and a run
 
 
 def free_port():

@@ -1,7 +1,7 @@
 """A stand-in for every stage program of a toy project: same command line and outs, no work.
 
 TOY_FAIL, TOY_BUDGET, TOY_CRASH, TOY_SLOW: lists of "stage key" that fail with a sentence, end with
-the time budget, raise, or take a minute after they wrote their process number into toy.pid.
+the time budget, raise, or take minutes after they wrote their process number into toy.pid.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def report() -> None:
         path.name for path in folders.evaluated(GRID, "x").parent.iterdir() if path.is_dir()
     )
     rows = [f"{GRID},{name},accuracy@1,0.5,0.01" for name in there]
-    text = "\n".join(["grid,setting,metric,value,ci95", *rows, ""])
+    text = "\n".join(["grid,run,metric,value,ci95", *rows, ""])
     write(folders.results(GRID), summary_csv=text, summary_md=f"{len(rows)} settings\n")
 
 
@@ -60,7 +60,7 @@ def asked(variable: str) -> bool:
 def main() -> int:
     if asked("TOY_SLOW"):
         Path("toy.pid").write_text(str(os.getpid()))
-        time.sleep(60)
+        time.sleep(300)
     if asked("TOY_CRASH"):
         raise KeyError("nobody foresaw this")
     for step in (1, 2):
