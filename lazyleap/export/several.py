@@ -9,7 +9,7 @@ TASK_INPUTS = ("support_images", "support_labels", "query_images")
 
 
 def over_tasks(learner: ModelProto) -> ModelProto:
-    """The learner for ``[T, S, ...]`` and ``[T, Q, ...]``; answers ``[T, Q, N]`` and ``[T, steps]``.
+    """The learner of ``[T, S, ...]`` and ``[T, Q, ...]``: to ``[T, Q, N]`` and ``[T, steps]``.
 
     The tasks of a call have S and Q in common, and steps and rate; T is any number from 1. They
     are learned one after another, each as alone: this saves calls, not arithmetic.
