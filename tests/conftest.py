@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import subprocess
@@ -19,12 +18,15 @@ RUNS = ("maml-lazy-k5", "maml-exact-k1")  # of the top params.yaml, in the small
 
 # Before anything imports Prefect: tests touch neither the user's profile nor the clone's.
 _HOME = tempfile.mkdtemp(prefix="lazyleap-tests-")
-atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ["PREFECT_HOME"] = f"{_HOME}/prefect"
 os.environ["DVC_SITE_CACHE_DIR"] = f"{_HOME}/dvc"
 os.environ["DO_NOT_TRACK"] = "1"
 for name in ("PREFECT_API_URL", "PREFECT_PROFILE", "LAZYLEAP_MAX_SECONDS"):
     os.environ.pop(name, None)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_HOME, ignore_errors=True)
 
 
 def git(folder: Path, *arguments: str) -> str:
