@@ -32,7 +32,10 @@ def main(task: str, params: Params = "params.yaml", traceback: Traceback = False
         raise InputError(f"{params}: '{task}' is not in tasks; {hint}")
     options = settings.tasks[task]
     sets = read(options.dataset, Path())
-    drawn = kind(options.kind).draw(sets, options)
+    try:
+        drawn = kind(options.kind).draw(sets, options)
+    except InputError as error:
+        raise InputError(f"{params}: tasks.{task}.{error}") from error
     folder = folders.prepared(settings.grid, task)
     write(folder, sets, describe(options.dataset))
     for name, content in drawn.items():

@@ -13,6 +13,7 @@ from lazyleap.algorithms import MAML
 from lazyleap.bilevel import Task, Tree
 from lazyleap.config import FewShotTask
 from lazyleap.datasets.store import ImageSet, Prepared
+from lazyleap.errors import InputError
 from lazyleap.evaluation.fewshot import accuracies, interval
 from lazyleap.kinds import Drawn, Verdict
 from lazyleap.learner import MetaLearner
@@ -30,7 +31,12 @@ def draw(sets: Mapping[str, ImageSet], options: FewShotTask) -> dict[str, Drawn]
     fixed = options.draw
 
     def episodes(part: str, count: int) -> Episodes:
-        sampler = Sampler(sets[part], fixed.way, fixed.shot, fixed.query)
+        if part not in sets:
+            raise InputError(f"dataset: has no {part} split, only {', '.join(sets)}")
+        try:
+            sampler = Sampler(sets[part], fixed.way, fixed.shot, fixed.query)
+        except InputError as error:
+            raise InputError(f"draw, {part} split: {error}") from error
         return sampler.draw(count, generator(fixed.seed, part))
 
     return {

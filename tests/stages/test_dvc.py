@@ -18,6 +18,13 @@ from tests.stages.test_train import RECORD, RUN, TRAINED, longer, wait_for
 DVC = [sys.executable, "-m", "dvc"]
 
 
+@pytest.fixture(autouse=True)
+def _activated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an activated environment: the stages' ``python`` is this one."""
+    folder = str(Path(sys.executable).parent)
+    monkeypatch.setenv("PATH", os.pathsep.join([folder, os.environ["PATH"]]))
+
+
 def repro(*arguments: str) -> str:
     done = subprocess.run([*DVC, "repro", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
