@@ -42,7 +42,7 @@ class Check:
     @property
     def ok(self) -> bool:
         """Whether the difference is a number within the tolerance."""
-        return bool(self.max_abs_diff <= self.tolerance)
+        return bool(np.isfinite(self.max_abs_diff) and self.max_abs_diff <= self.tolerance)
 
 
 def require(checks: Iterable[Check]) -> None:
