@@ -138,9 +138,10 @@ def _pick(table: dict[str, Any], name: str, where: str) -> Any:
 
 
 def _block(blocks: BaseModel, name: str, where: str) -> Any:
-    if getattr(blocks, name) is None:
+    block = getattr(blocks, name, None)
+    if block is None:
         raise InputError(f"'{name}' has no block in {where}")
-    return getattr(blocks, name)
+    return block
 
 
 def _sentence(path: Path, error: ValidationError) -> str:

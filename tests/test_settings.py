@@ -61,6 +61,10 @@ CASES = {
         lambda p: p["runs"]["meta-sgd-lazy-k10"].update(estimator="reptile", placement=None),
         "algorithm 'meta_sgd' does not go with estimator 'reptile': its learned rates",
     ),
+    "an algorithm without a block": (
+        lambda p: p["runs"][RUN].update(algorithm="reweight"),
+        f"runs.{RUN}: 'reweight' has no block in algorithms",
+    ),
     "more leaps than steps": (
         lambda p: p["runs"][RUN].update(leaps=11),
         "leaps 11: the teacher takes between 1 and horizon = 10 steps",
