@@ -1,0 +1,80 @@
+"""A learner file and drawings for the examples: random weights tell such plain shapes apart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from lazyleap import MAML
+from lazyleap.export import learner
+from lazyleap.export.learned import Learned
+from lazyleap.export.metadata import annotate
+from lazyleap.models import Conv4, functional, weights
+
+SIZE, WAY = 28, 4
+SHAPES = ("bar", "ring", "dash")
+FACTS = {
+    "run": "shapes",
+    "classes": str(WAY),
+    "image": json.dumps({"channels": 1, "height": SIZE, "width": SIZE}),
+    "adaptation_steps": "20",
+    "inner_lr": "0.1",
+}
+
+
+def model() -> onnx.ModelProto:
+    torch.manual_seed(0)
+    net = Conv4(WAY, width=16, downsample="stride")
+    parts = (MAML(functional(net), 0.1), weights(net), (1, SIZE, SIZE), ([0.1], [0.3]))
+    return annotate(learner.export(Learned(net, *parts)), FACTS)
+
+
+def draw(shape: str, variant: int) -> Image.Image:
+    """Bright ink on black, moved a little by the variant."""
+    image = Image.new("L", (SIZE, SIZE))
+    pen, by = ImageDraw.Draw(image), variant % 3
+    if shape == "bar":
+        pen.line((13 + by, 3, 13 + by, 24), 255, 3)
+    elif shape == "dash":
+        pen.line((3, 14 + by, 24, 14 + by), 255, 3)
+    else:
+        pen.ellipse((5 + by, 5, 20 + by, 20), outline=255, width=3)
+    return image
+
+
+@pytest.fixture(scope="session")
+def adapt(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "adapt.onnx"
+    path.write_bytes(model().SerializeToString())
+    return path
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Two support images of each shape and a query of each, as files."""
+    support, queries = tmp_path / "support", tmp_path / "queries"
+    queries.mkdir()
+    for shape in SHAPES:
+        (support / shape).mkdir(parents=True)
+        for variant in (0, 2):
+            draw(shape, variant).save(support / shape / f"{variant}.png")
+        draw(shape, 1).save(queries / f"{shape}.png")
+    return support, queries
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory) -> Path:
+    """The shapes as a prepared test folder."""
+    folder = tmp_path_factory.mktemp("test")
+    images = [np.asarray(draw(shape, i))[None] for shape in SHAPES for i in range(3)]
+    np.save(folder / "test_images.npy", np.stack(images))
+    np.save(folder / "test_labels.npy", np.arange(len(SHAPES)).repeat(3))
+    about = {"splits": {"test": {"classes": list(SHAPES)}}}
+    (folder / "dataset.json").write_text(json.dumps(about))
+    return folder
