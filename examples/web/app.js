@@ -25,9 +25,7 @@ async function start() {
 }
 
 async function load(file) {
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  $("learn").disabled = true;
-  learner = await Learner.open(bytes);
+  learner = await Learner.open(new Uint8Array(await file.arrayBuffer()));
   const { facts, image } = learner;
   $("model").textContent =
     `${facts.run}: up to ${learner.classes} classes of ${image.height}×${image.width} ` +

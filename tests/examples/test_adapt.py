@@ -83,7 +83,10 @@ def refused(support=None, labels=None, queries=None, **options) -> dict:
         (refused(labels=[0]), "2 support images, but 1 labels"),
         (refused(support=images("bar")[:0], labels=[]), "a support image and a query at least"),
         (refused(queries=images("bar")[:0]), "a support image and a query at least"),
-        (refused(support=np.full_like(images("bar", "ring"), np.nan)), "a support image holds a value that"),
+        (
+            refused(support=np.full_like(images("bar", "ring"), np.nan)),
+            "a support image holds a value that",
+        ),
         (refused(queries=np.full_like(images("bar"), np.inf)), "a query image holds a value that"),
         (refused(steps=-1), "-1 steps: there must be none or more"),
         (refused(rate=-0.1), "rate -0.1: it must be a number that is not negative"),
