@@ -1,0 +1,210 @@
+"""examples/web in headless Chromium: it learns, it refuses, and nothing leaves the machine."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.examples.conftest import SHAPES, WAY, draw
+from tests.test_examples import load
+
+WEB = Path(__file__).resolve().parents[2] / "examples" / "web"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and (WEB / "node_modules/onnxruntime-web").is_dir()),
+    reason="needs chromium, and `npm ci --prefix examples/web`",
+)
+
+
+class Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        """Nothing on the terminal."""
+
+
+@pytest.fixture(scope="module")
+def site(adapt, prepared, tmp_path_factory):
+    """The page with a bundle of its own, behind a static file server."""
+    folder = tmp_path_factory.mktemp("web")
+    for path in WEB.iterdir():
+        if path.suffix in {".html", ".js", ".css"}:
+            shutil.copy(path, folder)
+    (folder / "node_modules").symlink_to(WEB / "node_modules")
+    bundle = load(WEB / "bundle.py")
+    bundle.main(adapt, prepared, folder / "bundle", classes=3, examples=2, seed=0)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as p:
+        opened = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser, site):
+    """The page with its model loaded; afterwards: no error in it, no request to elsewhere."""
+    asked, errors = [], []
+    opened = browser.new_page(viewport={"width": 1200, "height": 900})
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    opened.goto(site)
+    opened.wait_for_selector("#learn:enabled", timeout=60_000)
+    yield opened
+    opened.close()
+    assert errors == []
+    assert [url for url in asked if not url.startswith((site, "data:", "blob:"))] == []
+    assert any(url.endswith(".wasm") for url in asked)
+
+
+def answers(page) -> list[str]:
+    """The likeliest class of each query, after learning."""
+    page.evaluate("document.getElementById('results').replaceChildren()")
+    page.click("#learn")
+    page.wait_for_selector(".answer")
+    return [
+        item.inner_text()
+        for item in page.query_selector_all(".answer li:first-child span:first-child")
+    ]
+
+
+def test_it_learns_the_bundled_examples_and_names_the_held_back_ones(page, tmp_path):
+    page.click("#bundled")
+    page.locator("#asked .thumbs li").nth(2).wait_for()
+    names = [field.input_value() for field in page.query_selector_all("#classes .name")]
+    assert sorted(names) == sorted(SHAPES)
+    assert answers(page) == names
+    assert "6 examples in 20 steps" in page.inner_text("#took")
+    picture = page.screenshot(path=tmp_path / "page.png", full_page=True)
+    assert len(picture) > 20_000
+
+
+STROKES = {
+    "bar": [(84, 20), (84, 150)],
+    "ring": [(84 + 50 * np.cos(t), 84 + 50 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 25)],
+    "dash": [(20, 84), (150, 84)],
+}
+
+
+def stroke(page, card, shape: str, by: int) -> None:
+    """Draw with the mouse, then add the drawing to the card."""
+    pad = card.query_selector("canvas.pad")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    places = [(box["x"] + x + by, box["y"] + y + by) for x, y in STROKES[shape]]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+    card.query_selector("[data-do=add]").click()
+
+
+def test_it_learns_drawings(page):
+    for card, shape in zip(page.query_selector_all("#classes .card"), SHAPES, strict=True):
+        card.query_selector(".name").fill(shape)
+        for by in (-8, 8):
+            stroke(page, card, shape, by)
+    asked = page.query_selector("#asked")
+    for shape in reversed(SHAPES):
+        stroke(page, asked, shape, 0)
+    assert answers(page) == list(reversed(SHAPES))
+
+
+def test_what_the_page_refuses_it_says_and_goes_on(page, tmp_path):
+    def alert() -> str:
+        page.wait_for_selector("#alert:not([hidden])")
+        return page.inner_text("#alert")
+
+    page.click("#learn")
+    assert alert() == "Give at least one example of a class."
+    page.click("#asked [data-do=add]")
+    assert alert() == "Draw something first."
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    page.set_input_files("#asked input[type=file]", broken)
+    assert "broken.png cannot be read as an image" in alert()
+    page.click("#bundled")
+    page.locator("#asked .thumbs li").nth(2).wait_for()
+    for name, value, sentence in (
+        ("rate", "-0.1", "The rate must be a number that is not negative."),
+        ("rate", "", "The rate must be a number that is not negative."),
+        ("steps", "-1", "Steps must be a whole number, 0 or more."),
+        ("steps", "1.5", "Steps must be a whole number, 0 or more."),
+        ("rate", "1e30", "Learning diverged at rate 1e+30 in 20 steps: take a lower rate."),
+    ):
+        before = page.input_value(f"#{name}")
+        page.fill(f"#{name}", value)
+        page.click("#learn")
+        assert alert() == sentence
+        page.fill(f"#{name}", before)
+    page.fill("#steps", "0")  # the start's answer: near chance, but an answer
+    assert len(answers(page)) == 3
+    assert "in 0 steps" in page.inner_text("#took")
+    assert page.is_hidden("#alert")
+    page.set_input_files("#file", broken)
+    assert alert() == "This is not an ONNX file."
+    page.fill("#steps", "5")
+    assert len(answers(page)) == 3  # the model that was there is still there
+
+
+LEARN = """async ({support, labels, queries, options}) => {
+    const images = (list) => list.map((image) => Float32Array.from(image, (x) => x ?? NaN));
+    try {
+        return await lazyleap.learner().learn(images(support), labels, images(queries), options);
+    } catch (error) {
+        return error.message;
+    }
+}"""
+
+
+def ask(page, support, labels, queries, **options):
+    flat = [[None if np.isnan(x) else float(x) for x in im.ravel()] for im in support]
+    asked = [im.ravel().tolist() for im in queries]
+    case = {"support": flat, "labels": labels, "queries": asked, "options": options}
+    return page.evaluate(LEARN, case)
+
+
+def test_the_browser_answers_as_onnxruntime_does(page, adapt):
+    images = [np.asarray(draw(s, v), np.float32)[None] / 255 for v in (0, 1) for s in SHAPES]
+    learner = load(WEB.parent / "adapt.py").Learner(adapt)
+    stacked, labels = np.stack(images), np.arange(3)
+    for steps in (0, 1, 10):
+        found = ask(page, images[:3], [0, 1, 2], images[3:], steps=steps, rate=0.1)
+        expected = learner.learn(stacked[:3], labels, stacked[3:], steps, 0.1)
+        np.testing.assert_allclose(np.array(found["probabilities"])[:, :3], expected, atol=1e-4)
+        assert len(found["losses"]) == steps
+
+
+def test_what_has_no_answer_is_refused_without_the_page_too(page):
+    image = np.asarray(draw("bar", 0), np.float32) / 255
+    assert ask(page, [], [], [image]) == "Give at least one example of a class."
+    assert ask(page, [image], [0], []) == "Give at least one image to classify."
+    assert ask(page, [image], [WAY], [image]) == f"Label {WAY} is not in 0..{WAY - 1}."
+    assert ask(page, [image], [-1], [image]) == f"Label -1 is not in 0..{WAY - 1}."
+    assert ask(page, [image], [0, 1], [image]) == "1 examples, but 2 labels."
+    assert (
+        ask(page, [image * np.nan], [0], [image]) == "An image holds a value that is not a number."
+    )
+    assert ask(page, [image[:-1]], [0], [image]) == "An image has 756 values instead of 784."
