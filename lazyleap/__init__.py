@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from lazyleap.algorithms import ANIL as ANIL
     from lazyleap.algorithms import MAML as MAML
     from lazyleap.algorithms import MetaSGD as MetaSGD
+    from lazyleap.algorithms import Reweight as Reweight
+    from lazyleap.algorithms import Weighted as Weighted
+    from lazyleap.algorithms import WeightNet as WeightNet
     from lazyleap.bilevel import Batch as Batch
     from lazyleap.bilevel import Bilevel as Bilevel
     from lazyleap.bilevel import Task as Task
@@ -29,7 +32,9 @@ __version__ = "0.1.0"
 
 _HOME = {
     **dict.fromkeys(("Batch", "Bilevel", "Task", "Tree"), "lazyleap.bilevel"),
-    **dict.fromkeys(("ANIL", "MAML", "MetaSGD"), "lazyleap.algorithms"),
+    **dict.fromkeys(
+        ("ANIL", "MAML", "MetaSGD", "Reweight", "WeightNet", "Weighted"), "lazyleap.algorithms"
+    ),
     **dict.fromkeys(
         ("Exact", "FirstOrder", "Implicit", "Lazy", "MetaGradient", "Reptile", "Unrolled"),
         "lazyleap.estimators",

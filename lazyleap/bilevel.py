@@ -68,17 +68,27 @@ def step(problem: Bilevel, phi: Tree, theta: Tree, batch: Any) -> Tree:
     return problem.update(phi, problem.inner_grad(phi, theta, batch), theta)
 
 
-def gradient(loss: Callable[[Tree], Tensor], phi: Tree) -> dict[str, Tensor]:
+def gradient(
+    loss: Callable[[Tree], Tensor], phi: Tree, weigh: Callable[[Tensor], Tensor] | None = None
+) -> dict[str, Tensor]:
     """``d loss / d phi``: without a graph for the student, with one for the teacher.
 
     The student walks under ``torch.no_grad()``, and then the result is a constant. Elsewhere the
     result is itself differentiable, in ``phi`` and in whatever else ``loss`` was computed from.
+
+    With ``weigh``, ``loss`` is a vector and the result ``sum_i weigh(loss)_i d loss_i / d phi``:
+    the weights are constants of this derivative, and part of the graph for the next one.
     """
     graph = torch.is_grad_enabled()
     with torch.enable_grad():
         point = {n: p if graph and p.requires_grad else leaf(p) for n, p in phi.items()}
+        value = loss(point)
         grads = torch.autograd.grad(
-            loss(point), list(point.values()), create_graph=graph, materialize_grads=True
+            value,
+            list(point.values()),
+            weigh(value) if weigh else None,
+            create_graph=graph,
+            materialize_grads=True,
         )
     return dict(zip(point, grads, strict=True))
 

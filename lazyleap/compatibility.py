@@ -12,15 +12,46 @@ from lazyleap.errors import InputError, nearest
 Placement = str | Sequence[int]
 """``start``, ``end``, ``tail``, or the steps themselves."""
 
-ESTIMATORS = ("first_order", "lazy", "exact", "unrolled", "reptile", "implicit")
-ALGORITHMS = ("maml", "meta_sgd", "anil")
+FEW_SHOT = ("maml", "meta_sgd", "anil")
+WEIGHTINGS = ("reweight", "weight_net")
+BASELINES = ("cross_entropy", "class_balanced", "ldam_drw")
+ALGORITHMS = FEW_SHOT + WEIGHTINGS + BASELINES
+META = ("first_order", "lazy", "exact", "unrolled", "reptile", "implicit")
+ESTIMATORS = (*META, "none")
+KINDS = {"fewshot": FEW_SHOT, "longtail": WEIGHTINGS + BASELINES}
+"""Which algorithms each kind of task has."""
 
 _RATES = "its learned rates would get no gradient"
+_WEIGHTS = {
+    "first_order": "its meta-gradient would be zero, as weights act through a step's direction",
+    "reptile": "its theta is not where the task model starts",
+    "implicit": "each of its inner steps has a mini-batch of its own, so there is no one optimum",
+}
 REFUSED: dict[tuple[str, str], str] = {
     ("meta_sgd", "reptile"): _RATES,
     ("meta_sgd", "implicit"): _RATES,
     ("anil", "reptile"): "its body takes no inner step, so s_0 - s_k says nothing of it",
+    **{(algorithm, name): why for algorithm in WEIGHTINGS for name, why in _WEIGHTS.items()},
+    **{(name, "none"): "what it learns needs a gradient" for name in FEW_SHOT + WEIGHTINGS},
+    **{
+        (algorithm, name): "it has no meta-gradient; its estimator is 'none'"
+        for algorithm in BASELINES
+        for name in META
+    },
 }
+
+
+def check_kind(kind: str, algorithm: str) -> None:
+    """Refuse an algorithm that does not solve tasks of this kind.
+
+    Raises:
+        InputError: naming both and what does go with the kind.
+    """
+    if algorithm not in KINDS[kind]:
+        raise InputError(
+            f"algorithm '{algorithm}' does not go with a task of kind '{kind}'; "
+            f"valid: {', '.join(KINDS[kind])}"
+        )
 
 
 def check_pair(algorithm: str, estimator: str) -> None:
@@ -82,3 +113,17 @@ def _listed(k: int, m: int, steps: tuple[int, ...]) -> tuple[int, ...]:
     if len(steps) != m or list(steps) != sorted(set(steps)) or steps[0] < 0 or steps[-1] >= k:
         raise InputError(f"placement {list(steps)}: wants {m} (leaps) rising steps of 0..{k - 1}")
     return steps
+
+
+def with_weighted(
+    horizon: int, steps: Sequence[int], weighted_step: str, lam: float
+) -> tuple[int, ...]:
+    """The teacher's steps and the weighted one, which it always takes: else L2RW learned nothing.
+
+    Raises:
+        InputError: if ``lam < 1`` goes with a weighted step that is not the last.
+    """
+    weighted = horizon - 1 if weighted_step == "last" else 0
+    if lam < 1 and weighted not in steps:
+        raise InputError(f"lam {lam}: less than 1 goes with weighted_step 'last' only")
+    return tuple(sorted({*steps, weighted}))

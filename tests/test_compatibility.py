@@ -9,10 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazyleap.compatibility import ALGORITHMS, ESTIMATORS, check_pair, teacher_steps
+from lazyleap.compatibility import (
+    ALGORITHMS,
+    ESTIMATORS,
+    check_kind,
+    check_pair,
+    teacher_steps,
+    with_weighted,
+)
 from lazyleap.errors import InputError
 
-REFUSED = {("meta_sgd", "reptile"), ("meta_sgd", "implicit"), ("anil", "reptile")}
+WITHOUT_GRADIENT = ("cross_entropy", "class_balanced", "ldam_drw")
+REFUSED = {
+    *{("meta_sgd", "reptile"), ("meta_sgd", "implicit"), ("anil", "reptile")},
+    *{(a, e) for a in ("reweight", "weight_net") for e in ("first_order", "reptile", "implicit")},
+    *{(a, "none") for a in ALGORITHMS if a not in WITHOUT_GRADIENT},
+    *{(a, e) for a in WITHOUT_GRADIENT for e in ESTIMATORS if e != "none"},
+}
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -101,6 +114,23 @@ def test_every_named_placement_is_distinct_rising_steps_of_the_horizon(sizes):
 def test_what_does_not_fit_is_refused_with_its_value(arguments, words):
     with pytest.raises(InputError, match=words):
         teacher_steps(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("kind", "algorithm"), [("fewshot", "reweight"), ("longtail", "maml"), ("fewshot", "ldam_drw")]
+)
+def test_an_algorithm_of_another_kind_of_task_is_refused(kind, algorithm):
+    with pytest.raises(InputError, match=f"'{algorithm}'.*'{kind}'; valid: "):
+        check_kind(kind, algorithm)
+
+
+def test_the_weighted_step_is_always_among_the_teachers():
+    assert with_weighted(5, (4,), "last", 0.5) == (4,)
+    assert with_weighted(5, (0,), "last", 1.0) == (0, 4)
+    assert with_weighted(5, (2, 4), "first", 1.0) == (0, 2, 4)
+    assert with_weighted(1, (0,), "first", 1.0) == (0,)
+    with pytest.raises(InputError, match=r"lam 0\.5.*weighted_step 'last'"):
+        with_weighted(5, (4,), "first", 0.5)
 
 
 def test_a_params_file_is_judged_without_torch():

@@ -3,6 +3,9 @@
 from lazyleap.algorithms.anil import ANIL
 from lazyleap.algorithms.maml import MAML
 from lazyleap.algorithms.meta_sgd import MetaSGD
+from lazyleap.algorithms.reweight import Reweight
 from lazyleap.algorithms.sgd import SGD
+from lazyleap.algorithms.weight_net import WeightNet
+from lazyleap.algorithms.weighting import Weighted, Weighting
 
-__all__ = ["ANIL", "MAML", "SGD", "MetaSGD"]
+__all__ = ["ANIL", "MAML", "SGD", "MetaSGD", "Reweight", "WeightNet", "Weighted", "Weighting"]

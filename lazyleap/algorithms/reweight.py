@@ -1,0 +1,43 @@
+"""L2RW: one weight for each example of the mini-batch at hand, learned at every training step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lazyleap.algorithms.weighting import Weighted, Weighting
+from lazyleap.bilevel import Tree
+
+EPS = "eps"
+
+
+@dataclass(frozen=True)
+class Reweight(Weighting):
+    """theta is ``eps [n]``, the weights of the step whose batch has none of its own.
+
+    eps starts at zero and is never stepped along: its meta-gradient there says which examples
+    would have helped. Where the weighted step is the last,
+
+        d outer / d eps_i = -alpha <grad outer(phi_k), grad ce_i(phi_{k-1})>
+
+    Source: Ren, Zeng, Yang and Urtasun, ICML 2018 (k = 1).
+    """
+
+    def weigh(self, theta: Tree, batch: Weighted, losses: Tensor) -> Tensor:
+        """``eps``, or the weights that the batch carries."""
+        return theta[EPS] if batch.weights is None else batch.weights
+
+
+def zero(batch: Weighted) -> dict[str, Tensor]:
+    """``eps = 0`` for the examples of ``batch``."""
+    like = batch.inputs
+    return {EPS: torch.zeros(len(batch.targets), dtype=like.dtype, device=like.device)}
+
+
+def normalised(grad: Tensor) -> Tensor:
+    """``max(-grad, 0)`` with sum 1; all zero where no example would have helped."""
+    helpful = (-grad).clamp(min=0)
+    total = helpful.sum()
+    return helpful / total if total > 0 else helpful
