@@ -18,7 +18,7 @@ class Conv4(nn.Module):
 
     Input ``[n, channels, size, size]``, output logits ``[n, classes]``. ``downsample`` is a 2x2
     maximum (``pool``; Vinyals et al., NeurIPS 2016) or a stride of 2 (``stride``; as Finn et al.,
-    ICML 2017, for Omniglot), which costs about a quarter.
+    ICML 2017, for Omniglot), which costs about a quarter. ``running``: as in ``normalisation``.
     """
 
     def __init__(
@@ -30,11 +30,17 @@ class Conv4(nn.Module):
         width: int = 64,
         norm: Norm = "batch",
         downsample: Downsample = "pool",
+        running: bool = False,
     ) -> None:
         super().__init__()
         blocks: OrderedDict[str, nn.Module] = OrderedDict()
         for i in range(4):
-            blocks[f"block{i + 1}"] = _block(width if i else channels, width, norm, downsample)
+            blocks[f"block{i + 1}"] = _block(
+                width if i else channels,
+                width,
+                normalisation(norm, width, running=running),
+                downsample,
+            )
             size = size // 2 if downsample == "pool" else -(-size // 2)
         if size < 1:
             raise InputError("Conv4: the image is too small to be halved four times")
@@ -47,11 +53,11 @@ class Conv4(nn.Module):
         return logits
 
 
-def _block(inputs: int, width: int, norm: Norm, downsample: Downsample) -> nn.Sequential:
+def _block(inputs: int, width: int, norm: nn.Module, downsample: Downsample) -> nn.Sequential:
     stride = 2 if downsample == "stride" else 1
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         conv=nn.Conv2d(inputs, width, 3, stride, padding=1),
-        norm=normalisation(norm, width),
+        norm=norm,
         relu=nn.ReLU(),
     )
     if downsample == "pool":

@@ -1,4 +1,4 @@
-"""Normalisation in meta-learned networks: no running statistics, so nothing leaks between tasks."""
+"""Normalisation: in inner loops without running statistics, so that nothing leaks out of them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from torch import nn
 Norm = Literal["batch", "group"]
 
 
-def normalisation(kind: Norm, width: int) -> nn.Module:
+def normalisation(kind: Norm, width: int, *, running: bool = False) -> nn.Module:
     """Batch or group normalisation of ``width`` channels.
 
     ``batch``: the statistics of the batch at hand, also at test time (transductive: the queries of
-    one call depend on each other). ``group``: each image by itself.
+    one call depend on each other). ``group``: each image by itself. ``running``: batch
+    normalisation keeps running statistics and uses them in ``eval`` mode, as a classifier does;
+    never for networks of an inner loop.
     """
     if kind == "batch":
-        return nn.BatchNorm2d(width, track_running_stats=False)
+        return nn.BatchNorm2d(width, track_running_stats=running)
     return nn.GroupNorm(8 if width % 8 == 0 else 1, width)
