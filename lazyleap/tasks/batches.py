@@ -29,15 +29,14 @@ class Examples:
         self, pixels: Pixels, labels: NDArray[np.int64], rows: Indices, *, flip: bool, pad: int
     ) -> None:
         self.pixels, self.rows, self.flip, self.pad = pixels, rows, flip, pad
-        self._labels = torch.from_numpy(np.array(labels))
+        self.labels = np.array(labels)
 
     def batch(self, indices: Indices, chance: np.random.Generator | None) -> Batch:
         """Images ``[n, C, H, W]`` and labels ``[n]``; augmented where ``chance`` is given."""
         images = self.pixels[indices]
         if chance is not None:
             images = augmented(images, chance, flip=self.flip, pad=self.pad, fill=self.pixels.black)
-        labels = self._labels[torch.from_numpy(indices)].to(images.device)
-        return Batch(images, labels)
+        return Batch(images, torch.from_numpy(self.labels[indices]).to(images.device))
 
 
 class Stream:
