@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from lazyleap.algorithms import ANIL, MAML, SGD, MetaSGD
+from lazyleap.config import AlgorithmOptions
+from lazyleap.config_longtail import WeightNetOptions
 from lazyleap.estimators import (
     Estimator,
     Exact,
@@ -24,6 +26,8 @@ ALGORITHMS: dict[str, type[MAML]] = {"maml": MAML, "meta_sgd": MetaSGD, "anil": 
 def algorithm(setting: Setting, network: nn.Module) -> MAML:
     """The four functions of the setting's problem."""
     kind = ALGORITHMS[setting.algorithm]
+    assert isinstance(setting.algorithm_options, AlgorithmOptions)
+    assert setting.inner_lr is not None
     momentum = setting.algorithm_options.momentum
     return kind(functional(network), setting.inner_lr, optimizer=SGD(momentum))
 
@@ -55,6 +59,7 @@ def estimator(setting: Setting) -> Estimator:
 
 def outer(setting: Setting) -> OuterOptions:
     """How the setting's theta moves."""
+    assert isinstance(setting.algorithm_options, AlgorithmOptions | WeightNetOptions)
     options = setting.algorithm_options.outer
     return OuterOptions(
         options.optimizer, options.lr, options.schedule, options.clip_norm, setting.meta_iterations

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from lazyleap.blocks import Block, Count, Momentum, Name, Outer, Rate, Seed
+from lazyleap.config_longtail import (
+    BaselineOptions,
+    ClassBalancedOptions,
+    LdamOptions,
+    LongTailTask,
+    ReweightOptions,
+    WeightingOptions,
+    WeightNetOptions,
+)
 from lazyleap.datasets.options import DatasetOptions
-
-Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]  # a dot would split DVC's parameter path
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Block(BaseModel):
-    """A closed, frozen block of parameters."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class ModelOptions(Block):
@@ -61,7 +61,7 @@ class Draw(Block):
     query: Count
     validation_episodes: Count
     test_episodes: Count
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
 
 class FewShotTraining(Block):
@@ -104,21 +104,18 @@ class FewShotTask(Block):
         return self
 
 
-class Outer(Block):
-    """The optimiser of the meta-parameters."""
-
-    optimizer: Literal["adam", "sgd"]
-    lr: Rate
-    schedule: Literal["constant", "cosine", "step"]
-    clip_norm: Rate | None
+TaskOptions = Annotated[FewShotTask | LongTailTask, Field(discriminator="kind")]
 
 
 class AlgorithmOptions(Block):
     """Inner rate (or where learned rates start) and momentum, and the outer optimiser."""
 
     inner_lr: Rate
-    momentum: Annotated[float, Field(ge=0, lt=1)]
+    momentum: Momentum
     outer: Outer
+
+
+AnyAlgorithm = AlgorithmOptions | WeightingOptions | BaselineOptions
 
 
 class Algorithms(Block):
@@ -127,6 +124,11 @@ class Algorithms(Block):
     maml: AlgorithmOptions | None = None
     meta_sgd: AlgorithmOptions | None = None
     anil: AlgorithmOptions | None = None
+    reweight: ReweightOptions | None = None
+    weight_net: WeightNetOptions | None = None
+    cross_entropy: BaselineOptions | None = None
+    class_balanced: ClassBalancedOptions | None = None
+    ldam_drw: LdamOptions | None = None
 
 
 class Empty(Block):
@@ -156,6 +158,7 @@ class Estimators(Block):
     unrolled: Empty | None = None
     reptile: Empty | None = None
     implicit: ImplicitOptions | None = None
+    none: Empty | None = None
 
 
 class Run(Block):
@@ -165,10 +168,11 @@ class Run(Block):
     algorithm: str
     estimator: str
     horizon: Count
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
     placement: Literal["start", "end", "tail"] | list[int] | None = None
     leaps: Count | None = None
     lam: float | None = None
+    weighted_step: Literal["last", "first"] | None = None
     inner_lr: Rate | None = None
     meta_iterations: Count | None = None
 
@@ -181,7 +185,7 @@ class Settings(Block):
     grid: Name
     threads: Count
     device: Literal["auto", "cpu", "cuda"]
-    tasks: dict[Name, FewShotTask]
+    tasks: dict[Name, TaskOptions]
     algorithms: Algorithms
     estimators: Estimators
     runs: Annotated[dict[Name, Run], Field(min_length=1)]

@@ -40,6 +40,48 @@ class OuterOptions:
     iterations: int
 
 
+class OuterOptimizer:
+    """Theta and the optimiser that moves it along meta-gradients; ``theta`` is copied."""
+
+    def __init__(self, theta: Tree, options: OuterOptions) -> None:
+        self._options = options
+        self._theta = {n: p.detach().clone().requires_grad_() for n, p in theta.items()}
+        kind = torch.optim.Adam if options.optimizer == "adam" else torch.optim.SGD
+        self._optimizer = kind(list(self._theta.values()), lr=options.lr)
+
+    @property
+    def theta(self) -> dict[str, Tensor]:
+        """The meta-parameters now, off every tape."""
+        return detach(self._theta)
+
+    def move(self, iteration: int, grad: Tree, length: float) -> float | None:
+        """One step along ``grad``, of norm ``length``, and its rate; none if that is not finite.
+
+        The loop then stops, and theta must still be the last good one.
+        """
+        if not math.isfinite(length):
+            return None
+        options = self._options
+        lr = rate(options.lr, options.schedule, iteration / options.iterations)
+        scale = min(1.0, options.clip_norm / length) if options.clip_norm and length else 1.0
+        for name, p in self._theta.items():
+            p.grad = grad[name] * scale
+        self._optimizer.param_groups[0]["lr"] = lr
+        self._optimizer.step()
+        return lr
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on."""
+        return {"theta": self.theta, "optimizer": self._optimizer.state_dict()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        with torch.no_grad():
+            for name, p in self._theta.items():
+                p.copy_(state["theta"][name])
+        self._optimizer.load_state_dict(state["optimizer"])
+
+
 class MetaLearner:
     """What :func:`lazyleap.training.fit` trains in few-shot learning and other meta-batches.
 
@@ -62,16 +104,14 @@ class MetaLearner:
         accuracy: Callable[[Tree, Tree, Task], float],
         score: Callable[[Tree], Metrics],
     ) -> None:
-        self.problem, self.estimator, self.outer = problem, estimator, outer
+        self.problem, self.estimator = problem, estimator
         self.sample, self.accuracy, self._score = sample, accuracy, score
-        self._theta = {n: p.detach().clone().requires_grad_() for n, p in theta.items()}
-        kind = torch.optim.Adam if outer.optimizer == "adam" else torch.optim.SGD
-        self._optimizer = kind(list(self._theta.values()), lr=outer.lr)
+        self._outer = OuterOptimizer(theta, outer)
 
     @property
     def theta(self) -> dict[str, Tensor]:
         """The meta-parameters now, off every tape."""
-        return detach(self._theta)
+        return self._outer.theta
 
     def step(self, iteration: int, *, describe: bool) -> Metrics:
         """One meta-iteration; with ``describe`` also what the log wants to know of it."""
@@ -82,19 +122,8 @@ class MetaLearner:
         metrics = {"train/outer_loss": float(meta.loss), "train/meta_gradient_norm": length}
         if describe:
             metrics |= self._describe(theta, tasks, meta)
-        if math.isfinite(length):  # else the loop stops; theta must still be the last good one
-            metrics["train/outer_lr"] = self._move(iteration, meta.grad, length)
-        return metrics
-
-    def _move(self, iteration: int, grad: Tree, length: float) -> float:
-        outer = self.outer
-        lr = rate(outer.lr, outer.schedule, iteration / outer.iterations)
-        scale = min(1.0, outer.clip_norm / length) if outer.clip_norm and length else 1.0
-        for name, p in self._theta.items():
-            p.grad = grad[name] * scale
-        self._optimizer.param_groups[0]["lr"] = lr
-        self._optimizer.step()
-        return lr
+        lr = self._outer.move(iteration, meta.grad, length)
+        return metrics if lr is None else metrics | {"train/outer_lr": lr}
 
     def _describe(self, theta: Tree, tasks: Sequence[Task], meta: MetaGradient) -> Metrics:
         scores = [
@@ -111,14 +140,11 @@ class MetaLearner:
 
     def state(self) -> dict[str, Any]:
         """All that the next iteration depends on."""
-        return {"theta": self.theta, "optimizer": self._optimizer.state_dict()}
+        return self._outer.state()
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state`."""
-        with torch.no_grad():
-            for name, p in self._theta.items():
-                p.copy_(state["theta"][name])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._outer.load_state(state)
 
 
 def travel(path: Path) -> Metrics:

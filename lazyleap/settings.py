@@ -10,16 +10,10 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from lazyleap.compatibility import check_pair, teacher_steps
-from lazyleap.config import (
-    AlgorithmOptions,
-    Block,
-    FewShotTask,
-    ImplicitOptions,
-    LazyOptions,
-    Run,
-    Settings,
-)
+from lazyleap.blocks import Block
+from lazyleap.compatibility import KINDS, check_kind, check_pair, teacher_steps, with_weighted
+from lazyleap.config import AnyAlgorithm, FewShotTask, ImplicitOptions, LazyOptions, Run, Settings
+from lazyleap.config_longtail import BaselineOptions, LongTailTask, WeightingOptions
 from lazyleap.errors import InputError, nearest
 
 
@@ -27,15 +21,16 @@ from lazyleap.errors import InputError, nearest
 class Setting:
     """One run with its overrides resolved: all that meta-training needs to know.
 
-    ``teacher`` holds the steps of 0..horizon-1 that the teacher takes, for ``lazy`` alone.
+    ``teacher`` holds the steps of 0..horizon-1 that the teacher takes, for ``lazy`` alone;
+    ``weighted_step`` is of example weightings; baselines have no ``inner_lr``.
     """
 
     name: str
     grid: str
     task_name: str
-    task: FewShotTask
+    task: FewShotTask | LongTailTask
     algorithm: str
-    algorithm_options: AlgorithmOptions
+    algorithm_options: AnyAlgorithm
     estimator: str
     implicit: ImplicitOptions | None
     horizon: int
@@ -44,7 +39,8 @@ class Setting:
     leaps: int | None
     placement: str | list[int] | None
     lam: float | None
-    inner_lr: float
+    weighted_step: str | None
+    inner_lr: float | None
     meta_iterations: int
     threads: int
 
@@ -93,9 +89,13 @@ def resolve(settings: Settings, name: str) -> Setting:
     run = _pick(settings.runs, name, "runs")
     task = _pick(settings.tasks, run.task, "tasks")
     check_pair(run.algorithm, run.estimator)
-    options: AlgorithmOptions = _block(settings.algorithms, run.algorithm, "algorithms")
+    check_kind(task.kind, run.algorithm)
+    options: AnyAlgorithm = _block(settings.algorithms, run.algorithm, "algorithms")
     estimator: Block = _block(settings.estimators, run.estimator, "estimators")
+    weighted_step, inner_lr = _weighted_step(run, options), _inner_lr(run, options)
     leaps, lam, teacher = _leaps(run, estimator)
+    if teacher and lam and weighted_step:
+        teacher = with_weighted(run.horizon, teacher, weighted_step, lam)
     return Setting(
         name=name,
         grid=settings.grid,
@@ -111,7 +111,8 @@ def resolve(settings: Settings, name: str) -> Setting:
         leaps=leaps,
         placement=run.placement,
         lam=lam,
-        inner_lr=run.inner_lr or options.inner_lr,
+        weighted_step=weighted_step,
+        inner_lr=inner_lr,
         meta_iterations=run.meta_iterations or task.training.meta_iterations,
         threads=settings.threads,
     )
@@ -131,6 +132,26 @@ def _leaps(run: Run, options: Block) -> tuple[int | None, float | None, tuple[in
     return leaps, lam, teacher_steps(run.horizon, leaps, run.placement, lam)
 
 
+def _weighted_step(run: Run, options: AnyAlgorithm) -> str | None:
+    if isinstance(options, WeightingOptions):
+        return run.weighted_step or options.weighted_step
+    if run.weighted_step is not None:
+        raise InputError(f"weighted_step does not go with algorithm '{run.algorithm}'")
+    return None
+
+
+def _inner_lr(run: Run, options: AnyAlgorithm) -> float | None:
+    if not isinstance(options, BaselineOptions):
+        return run.inner_lr or options.inner_lr
+    if run.inner_lr is not None:
+        raise InputError(f"inner_lr does not go with algorithm '{run.algorithm}'")
+    if run.horizon != 1:
+        raise InputError(
+            f"horizon {run.horizon}: with estimator 'none' there is but the real step: 1"
+        )
+    return None
+
+
 def _pick(table: dict[str, Any], name: str, where: str) -> Any:
     if name not in table:
         raise InputError(f"'{name}' is not in {where}; {nearest(name, table)}")
@@ -147,6 +168,8 @@ def _block(blocks: BaseModel, name: str, where: str) -> Any:
 def _sentence(path: Path, error: ValidationError) -> str:
     first = error.errors()[0]
     place = [str(part) for part in first["loc"] if not str(part).startswith("function-")]
+    if place[0] == "tasks" and place[2:3] and place[2] in KINDS:
+        del place[2]  # the kind's own name, which is no key of the file
     where, value = ".".join(place), first["input"]
     if first["type"] == "extra_forbidden":
         return f"{path}: {where}: unknown key; {nearest(place[-1], _keys())}"
@@ -156,6 +179,8 @@ def _sentence(path: Path, error: ValidationError) -> str:
         return f"{path}: {'.'.join(place[:-2])}: name '{value}' may hold only a-z, 0-9 and -"
     if first["type"] == "value_error":
         return f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}"
+    if first["type"].startswith("union_tag"):
+        return f"{path}: {where}: {_lower(first['msg'])}"
     shown = repr(value) if not isinstance(value, dict | list) else type(value).__name__
     return f"{path}: {where}: {_lower(first['msg'])}, not {shown}"
 

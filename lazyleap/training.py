@@ -7,7 +7,7 @@ import resource
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -46,13 +46,15 @@ class Learner(Protocol):
 class Plan:
     """How long to train, and how often to log, validate and store (in iterations, seconds).
 
-    ``max_seconds`` is this call's time budget; None for no limit. A checkpoint is written at every
-    validation, when the budget ends, and every ``checkpoint_seconds`` between.
+    ``keep``: the theta that scored best in validation, or the last one, for schedules that end
+    where they mean to. ``max_seconds`` is this call's time budget; None for no limit. A checkpoint
+    is written at every validation, when the budget ends, and every ``checkpoint_seconds`` between.
     """
 
     iterations: int
     log_every: int
     validate_every: int
+    keep: Literal["best", "last"] = "best"
     max_seconds: float | None = None
     checkpoint_seconds: float = 30.0
 
@@ -88,7 +90,7 @@ class Observer(Protocol):
 
 
 def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) -> Progress:
-    """Train until ``plan.iterations``, from ``progress`` on; the best by validation is kept.
+    """Train until ``plan.iterations``, from ``progress`` on; ``plan.keep`` is kept.
 
     Seconds exclude validation and logging: they are what meta-training itself costs.
 
@@ -128,9 +130,9 @@ def _timed_step(
     seconds = time.perf_counter() - wall
     progress.wall_seconds += seconds
     progress.cpu_seconds += time.process_time() - cpu
-    for tag in ("train/outer_loss", "train/meta_gradient_norm"):
-        if not math.isfinite(metrics[tag]):
-            raise DivergedError(f"{tag} is {metrics[tag]} at iteration {i}")
+    for tag, value in metrics.items():
+        if tag.startswith("train/") and not math.isfinite(value):
+            raise DivergedError(f"{tag} is {value} at iteration {i}")
     return metrics, seconds
 
 
@@ -141,7 +143,7 @@ def _validate(learner: Learner, plan: Plan, progress: Progress, observer: Observ
     if not progress.peak_memory_mib:  # before validation, which holds many task models at once
         progress.peak_memory_mib = peak_memory_mib()
     metrics = learner.validate()
-    if metrics["validation/score"] > progress.best_score:
+    if plan.keep == "last" or metrics["validation/score"] > progress.best_score:
         progress.best_score, progress.best_iteration = metrics["validation/score"], done
         progress.best_theta = {n: p.clone() for n, p in learner.theta.items()}
     observer.log(done - 1, metrics)

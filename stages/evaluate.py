@@ -33,7 +33,8 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
         "kind": setting.task.kind,
         "dataset": data.info["name"],
         **{key: getattr(setting, key) for key in (
-            "algorithm", "estimator", "horizon", "leaps", "placement", "lam", "seed"
+            "algorithm", "estimator", "horizon", "leaps", "placement", "lam",
+            "weighted_step", "seed",
         )},
     }  # fmt: skip
     with replacing(folders.evaluated(setting.grid, name)) as folder:

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from lazyleap.datasets.store import Prepared
 from lazyleap.files import replacing
+from lazyleap.kinds import kind
 from lazyleap.settings import Setting
 from lazyleap.training import Progress
 from stages import folders
@@ -42,7 +43,7 @@ def describe(setting: Setting, data: Prepared, progress: Progress) -> dict[str, 
     return setting.to_dict() | {
         "normalisation": {"mean": info["mean"], "std": info["std"]},
         "image": {key: info[key] for key in ("channels", "height", "width")},
-        "classes": setting.task.training.way,
+        "classes": kind(setting.task.kind).classes(setting, data),
         "dataset": info["name"],
         "dataset_digest": info["digest"],
         "licence": info.get("licence", ""),
@@ -76,7 +77,16 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 def _summarise(setting: Setting, record: dict[str, Any], work: Path) -> None:
     plain = setting.to_dict()
-    shown = ("task_name", "algorithm", "estimator", "horizon", "leaps", "placement", "lam")
+    shown = (
+        "task_name",
+        "algorithm",
+        "estimator",
+        "horizon",
+        "leaps",
+        "placement",
+        "lam",
+        "weighted_step",
+    )
     chosen = {key: plain[key] for key in (*shown, "inner_lr", "seed", "meta_iterations")}
     board = Board(work / "tensorboard")
     board.summary(chosen, {"hparam/validation_score": record["best_validation"]})

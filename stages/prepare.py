@@ -57,8 +57,8 @@ def describe(dataset: Any) -> dict[str, str]:
     if name in registry:
         keys = {"licence", "citation", "source"}
         return {"name": name, "reader": dataset.reader, **registry[name].model_dump(include=keys)}
-    origin = ORIGIN if dataset.reader == "glyphs" else OWN
-    named = dataset.reader if dataset.reader == "glyphs" else name
+    rendered = dataset.reader in ("glyphs", "characters")
+    origin, named = (ORIGIN, dataset.reader) if rendered else (OWN, name)
     return {"name": named, "reader": dataset.reader, **origin}
 
 

@@ -48,6 +48,7 @@ class Ticker:
 
 def words(metrics: Metrics) -> str:
     """Loss, accuracy where known, and memory, in a few words."""
-    accuracy = metrics.get("train/outer_accuracy")
+    accuracy = metrics.get("train/outer_accuracy", metrics.get("train/accuracy"))
+    loss = metrics.get("train/loss", metrics.get("train/outer_loss", float("nan")))
     shown = "" if accuracy is None else f" accuracy {100 * accuracy:.1f}%"
-    return f"loss {metrics['train/outer_loss']:.3f}{shown} memory {peak_memory_mib():.0f}MiB"
+    return f"loss {loss:.3f}{shown} memory {peak_memory_mib():.0f}MiB"

@@ -15,6 +15,8 @@ import torch
 import typer
 
 from lazyleap import checkpoint
+from lazyleap.config import AlgorithmOptions
+from lazyleap.config_longtail import LongTailTask, WeightNetOptions
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import DivergedError
 from lazyleap.kinds import kind
@@ -30,7 +32,7 @@ CODE = [
     Path("stages/train.py"),
     *(Path("lazyleap") / name for name in (
         "algorithms", "bilevel.py", "build.py", "estimators", "kinds", "learner.py", "models",
-        "seeding.py", "tasks", "training.py",
+        "seeding.py", "tasks", "training.py", "weighting",
     )),
 ]  # fmt: skip
 """The files whose change makes a checkpoint another run's; those that dvc.yaml names."""
@@ -75,7 +77,13 @@ def train(
         progress.resumed += 1
         learner.load_state(state)
     options = setting.task.training
-    plan = Plan(setting.meta_iterations, options.log_every, options.validate_every, max_seconds)
+    plan = Plan(
+        setting.meta_iterations,
+        options.log_every,
+        options.validate_every,
+        kind(setting.task.kind).KEEP,
+        max_seconds,
+    )
     board = Board(work / "tensorboard", progress.iteration)
     store = partial(checkpoint.save, work / "checkpoint.pt")
     reporter = Reporter(setting, board, store, progress.iteration)
@@ -85,13 +93,20 @@ def train(
     try:
         return fit(learner, plan, progress, reporter)
     except DivergedError as error:
-        raise DivergedError(
-            f"{setting.name}: {error}; lower its inner_lr ({setting.inner_lr:g}) or "
-            f"algorithms.{setting.algorithm}.outer.lr "
-            f"({setting.algorithm_options.outer.lr:g})"
-        ) from error
+        raise DivergedError(f"{setting.name}: {error}; lower {_knobs(setting)}") from error
     finally:
         reporter.close()
+
+
+def _knobs(setting: Setting) -> str:
+    """The rates that may have been too high, with where they are set."""
+    task, options = setting.task, setting.algorithm_options
+    rates = {"its inner_lr": setting.inner_lr}
+    if isinstance(options, AlgorithmOptions | WeightNetOptions):
+        rates[f"algorithms.{setting.algorithm}.outer.lr"] = options.outer.lr
+    if isinstance(task, LongTailTask):
+        rates[f"tasks.{setting.task_name}.training.lr"] = task.training.lr
+    return " or ".join(f"{key} ({rate:g})" for key, rate in rates.items() if rate is not None)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ READERS = {
     "tieredimagenet": "lazyleap.datasets.imagenet",
     "image-folder": "lazyleap.datasets.image_folder",
     "glyphs": "lazyleap.datasets.glyphs",
+    "characters": "lazyleap.datasets.characters",
 }
 
 

@@ -122,7 +122,25 @@ class Glyphs(_Source):
     seed: Annotated[int, Field(ge=0)]
 
 
+class PerClass(_Closed):
+    """How many images of each class a split gets."""
+
+    train: Count
+    test: Count
+
+
+class Characters(_Source):
+    """A few characters for ordinary classification, rendered as ``Glyphs`` are; split by image."""
+
+    reader: Literal["characters"]
+    size: Side
+    characters: Annotated[str, Field(min_length=2)]  # a class each, in this order
+    images_per_class: PerClass
+    distortion: Distortion
+    seed: Annotated[int, Field(ge=0)]
+
+
 DatasetOptions = Annotated[
-    Omniglot | FewShotCifar | Cifar | Mnist | ImageNet | ImageFolder | Glyphs,
+    Omniglot | FewShotCifar | Cifar | Mnist | ImageNet | ImageFolder | Glyphs | Characters,
     Field(discriminator="reader"),
 ]

@@ -15,6 +15,7 @@ from lazyleap import build
 from lazyleap.algorithms import MetaSGD
 from lazyleap.algorithms.meta_sgd import INIT, select
 from lazyleap.bilevel import Tree
+from lazyleap.config import FewShotTask
 from lazyleap.datasets.store import Prepared
 from lazyleap.export import learner, ordinary
 from lazyleap.export.learned import Learned
@@ -39,6 +40,7 @@ GAP = 30.0  # allowed after many steps: times the distance of PyTorch's own floa
 
 def load(setting: Setting, theta: Tree, data: Prepared) -> Learned:
     """The objects behind a trained run; ``data`` is a prepared folder of its task."""
+    assert isinstance(setting.task, FewShotTask)
     network = build_network(setting.task.model, setting.task.training.way, data.info)
     problem = build.algorithm(setting, network)
     start = select(theta, INIT) if isinstance(problem, MetaSGD) else dict(theta)

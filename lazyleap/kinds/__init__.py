@@ -1,7 +1,8 @@
 """What each kind of task does at each stage; the stages themselves know no kind.
 
-A module here has four functions: ``draw`` what chance decides once for all settings, the
-``learner`` of a setting, ``pictures`` of what it sees, and ``judge`` what it learned.
+A module here says in ``KEEP`` which theta a training ends with, and has functions: ``draw`` what
+chance decides once for all settings, the ``learner`` of a setting, ``pictures`` of what it sees,
+``judge`` what it learned, and ``classes``, how many outputs that has.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -41,7 +42,9 @@ class Verdict(NamedTuple):
 
 
 class Kind(Protocol):
-    """The four functions of a module in this package."""
+    """What a module in this package has."""
+
+    KEEP: Literal["best", "last"]
 
     def draw(self, sets: Mapping[str, ImageSet], options: Any) -> dict[str, Drawn]:
         """File name, below the task's prepared folder, to what is stored there."""
@@ -55,12 +58,16 @@ class Kind(Protocol):
         """Image grids ``[rows, columns, C, H, W]`` by TensorBoard tag, shown once."""
         ...
 
+    def classes(self, setting: Setting, data: Prepared) -> int:
+        """The number of the network's outputs."""
+        ...
+
     def judge(self, setting: Setting, theta: Tree, data: Prepared, device: torch.device) -> Verdict:
         """Metrics of ``theta``; ``data`` is the task's ``test`` folder."""
         ...
 
 
-_MODULES = {"fewshot": "lazyleap.kinds.fewshot"}
+_MODULES = {"fewshot": "lazyleap.kinds.fewshot", "longtail": "lazyleap.kinds.longtail"}
 
 
 def kind(name: str) -> Kind:

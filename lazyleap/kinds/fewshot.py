@@ -23,6 +23,7 @@ from lazyleap.settings import Setting
 from lazyleap.tasks.fewshot import Episodes, Pixels, Sampler, as_tasks
 from lazyleap.training import Metrics
 
+KEEP = "best"
 VALIDATION, TEST = "train/validation.npz", "test/episodes.npz"
 
 
@@ -48,7 +49,7 @@ def draw(sets: Mapping[str, ImageSet], options: FewShotTask) -> dict[str, Drawn]
 def learner(setting: Setting, data: Prepared, device: torch.device) -> MetaLearner:
     """The meta-learner of a setting: network, problem, estimator, episodes."""
     problem, start = _problem(setting, data, device)
-    options = setting.task.training
+    options = _task(setting).training
     pixels = _pixels(data, "train", device)
     sampler = Sampler(data.split("train"), options.way, options.shot, options.query)
 
@@ -81,9 +82,15 @@ def pictures(learner: MetaLearner) -> dict[str, Tensor]:
     return {"episode/support_and_query": torch.cat(parts, dim=1)}
 
 
+def classes(setting: Setting, data: Prepared) -> int:
+    """The ways: classes of an episode have no names."""
+    del data
+    return _task(setting).training.way
+
+
 def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -> Verdict:
     """Accuracy at the reported steps over all test episodes; the curve over the first of them."""
-    test, k = setting.task.test, setting.horizon
+    test, k = _task(setting).test, setting.horizon
     problem, _ = _problem(setting, data, device)
     pixels = _pixels(data, "test", device)
     episodes = Episodes.load(data.folder / "episodes.npz")
@@ -102,11 +109,16 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
     return Verdict(metrics, [("step", "accuracy", "ci95"), *rows])
 
 
+def _task(setting: Setting) -> FewShotTask:
+    assert isinstance(setting.task, FewShotTask)
+    return setting.task
+
+
 def _problem(
     setting: Setting, data: Prepared, device: torch.device
 ) -> tuple[MAML, dict[str, Tensor]]:
     seed_torch(setting.seed, "network")
-    network = build_network(setting.task.model, setting.task.training.way, data.info).to(device)
+    network = build_network(_task(setting).model, _task(setting).training.way, data.info).to(device)
     problem = build.algorithm(setting, network)
     return problem, build.theta(problem, network)
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from lazyleap.algorithms.maml import Forward
 from lazyleap.bilevel import Tree
-from lazyleap.config import ClassifierOptions, ModelOptions
+from lazyleap.config import ModelOptions
+from lazyleap.config_longtail import ClassifierOptions
 from lazyleap.errors import InputError
 from lazyleap.models.conv4 import Conv4
 from lazyleap.models.heads import Cosine

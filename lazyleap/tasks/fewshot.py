@@ -103,6 +103,11 @@ class Pixels:
         self._mean = torch.tensor(mean, device=device).view(1, -1, 1, 1)
         self._std = torch.tensor(std, device=device).view(1, -1, 1, 1)
 
+    @property
+    def black(self) -> Tensor:
+        """What the network sees of a black pixel, ``[1, C, 1, 1]``."""
+        return -self._mean / self._std
+
     def __getitem__(self, indices: Indices) -> Tensor:
         """Float images ``[..., C, H, W]`` for indices ``[...]``."""
         flat = self._bytes[torch.from_numpy(indices.reshape(-1)).to(self._bytes.device)]

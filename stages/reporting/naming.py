@@ -95,7 +95,7 @@ def _lazy(setting: Setting) -> list[str]:
 def _overrides(setting: Setting) -> list[str]:
     """What the run sets against its algorithm's and task's own values."""
     parts = []
-    if setting.inner_lr != setting.algorithm_options.inner_lr:
+    if setting.inner_lr != getattr(setting.algorithm_options, "inner_lr", None):
         parts.append(f"inner_lr={setting.inner_lr:g}")
     if setting.meta_iterations != setting.task.training.meta_iterations:
         parts.append(f"{setting.meta_iterations} iterations")

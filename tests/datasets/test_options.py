@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from lazyleap.datasets import READERS
 from lazyleap.datasets.options import DatasetOptions
 
+DISTORTION = ("rotation", "shear", "scale", "shift", "stroke", "noise")
 GOOD = {
     "omniglot": {"splits": "lists", "size": 28},
     "cifar-fs": {"splits": "lists"},
@@ -19,6 +20,13 @@ GOOD = {
     "miniimagenet": {"splits": "lists", "size": 84, "images_per_class": 600},
     "tieredimagenet": {"splits": "lists", "size": 84, "images_per_class": 600},
     "image-folder": {"size": 32, "channels": 3, "min_images": 2},
+    "characters": {
+        "size": 28,
+        "characters": "ceo",
+        "images_per_class": {"train": 3, "test": 2},
+        "distortion": dict.fromkeys(DISTORTION, 0.1),
+        "seed": 0,
+    },
     "glyphs": {
         "size": 28,
         "classes": {"train": 8, "val": 4, "test": 4},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lazyleap.config import ClassifierOptions
+from lazyleap.config_longtail import ClassifierOptions
 from lazyleap.models import Cosine, ResNetCifar, classifier, functional, weights
 
 IMAGE = {"channels": 3, "height": 32, "width": 32}

@@ -1,0 +1,137 @@
+"""The schema of params.yaml for long-tailed classification; no defaults here either."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lazyleap.blocks import Block, Count, Fraction, Momentum, Outer, Rate, Seed
+from lazyleap.datasets.options import DatasetOptions
+
+
+class ClassifierOptions(Block):
+    """A network that is a running classifier: ``resnetD`` are the CIFAR ones, of D layers."""
+
+    backbone: Literal["conv4", "resnet8", "resnet20", "resnet32"]
+    width: Count
+    norm: Literal["batch", "group"]
+    downsample: Literal["stride", "pool"]
+
+    @model_validator(mode="after")
+    def _resnet_strides(self) -> ClassifierOptions:
+        if self.backbone != "conv4" and self.downsample != "stride":
+            raise ValueError(f"backbone {self.backbone} goes with downsample stride")
+        return self
+
+
+class LongTailDraw(Block):
+    """What is chosen once for all settings: the meta set, then the images that the profile keeps.
+
+    ``imbalance``: the largest class over the smallest; null keeps the data as they are.
+    """
+
+    imbalance: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None
+    meta_per_class: Count
+    seed: Seed
+
+
+class Augment(Block):
+    """Training images only: mirrored half of the time, shifted by up to ``pad`` pixels."""
+
+    flip: bool
+    pad: Annotated[int, Field(ge=0)]
+
+
+class LongTailTraining(Block):
+    """The classifier's own optimiser and budget, the same for every setting of a task.
+
+    A meta-iteration is one training step. ``warmup`` and ``milestones`` are fractions of them.
+    ``start``: a safetensors file to start from, or null.
+    """
+
+    batch: Count
+    meta_batch: Count
+    meta_iterations: Count
+    lr: Rate
+    momentum: Momentum
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    warmup: Annotated[float, Field(ge=0, le=1)]
+    milestones: list[Annotated[float, Field(gt=0, lt=1)]]
+    decay: Annotated[float, Field(gt=0, le=1)]
+    augment: Augment
+    start: str | None
+    validate_every: Count
+    log_every: Count
+
+
+class LongTailTest(Block):
+    """Classes of more than ``many`` training images, of fewer than ``few``; calibration bins."""
+
+    many: Count
+    few: Count
+    bins: Count
+
+    @model_validator(mode="after")
+    def _in_order(self) -> LongTailTest:
+        if self.few > self.many:
+            raise ValueError(f"test.few {self.few} is above test.many {self.many}")
+        return self
+
+
+class LongTailTask(Block):
+    """Classification of one data set whose training classes are of very different sizes."""
+
+    kind: Literal["longtail"]
+    dataset: DatasetOptions
+    draw: LongTailDraw
+    model: ClassifierOptions
+    training: LongTailTraining
+    test: LongTailTest
+
+
+class WeightingOptions(Block):
+    """``inner_lr``: rate of the virtual steps at the peak of the classifier's, falling with it.
+
+    ``mean_decay``: of the running means of weights by class.
+    """
+
+    inner_lr: Rate
+    weighted_step: Literal["last", "first"]
+    mean_decay: Fraction
+
+
+class ReweightOptions(WeightingOptions):
+    """``patience``: mini-batches in a row without any weight, after which training is given up."""
+
+    patience: Count
+
+
+class WeightNetOptions(WeightingOptions):
+    """``hidden``: units of V; ``outer``: its optimiser."""
+
+    hidden: Count
+    outer: Outer
+
+
+class BaselineOptions(Block):
+    """Cross-entropy. ``mean_decay``: of the running means of weights by class, for the log."""
+
+    mean_decay: Fraction
+
+
+class ClassBalancedOptions(BaselineOptions):
+    """``beta``: of the effective number of samples."""
+
+    beta: Fraction
+
+
+class LdamOptions(ClassBalancedOptions):
+    """``margin``: the largest, in cosines; ``scale`` of these; ``deferred``: fraction of training.
+
+    After it examples are weighted as class-balanced ones.
+    """
+
+    margin: Rate
+    scale: Rate
+    deferred: Annotated[float, Field(ge=0, le=1)]

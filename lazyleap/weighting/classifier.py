@@ -1,0 +1,158 @@
+"""The running classifier: parameters, statistics and momentum, moved by real steps alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from lazyleap.bilevel import Batch, Tree, copy, leaf, norm, zeros
+from lazyleap.errors import InputError
+
+PREFIX = "classifier/"
+
+
+@dataclass(frozen=True)
+class Descent:
+    """SGD as published: ``m <- momentum m + g + weight_decay w;  w <- w - rate m``.
+
+    The rate rises to ``lr`` over the fraction ``warmup`` of ``iterations`` and is multiplied by
+    ``decay`` at each fraction in ``milestones``.
+    """
+
+    lr: float
+    momentum: float
+    weight_decay: float
+    warmup: float
+    milestones: tuple[float, ...]
+    decay: float
+    iterations: int
+
+    def share(self, iteration: int) -> float:
+        """The rate of a step as a share of ``lr``."""
+        warm = self.warmup * self.iterations
+        rising = min(1.0, (iteration + 1) / warm) if warm else 1.0
+        passed = sum(iteration >= fraction * self.iterations for fraction in self.milestones)
+        return float(rising * self.decay**passed)
+
+
+class Taken(NamedTuple):
+    """A real step: weighted loss, gradient norm, and ``losses``, ``weights``, ``hits [n]``."""
+
+    loss: Tensor
+    gradient_norm: Tensor
+    weights: Tensor
+    hits: Tensor
+
+
+class Classifier:
+    """A network with running statistics as a state that real steps replace.
+
+    ``network`` lends its form; its own parameters are copied once and never written to.
+    """
+
+    def __init__(self, network: nn.Module, descent: Descent) -> None:
+        self._network, self.descent = network, descent
+        self.parameters = copy(dict(network.named_parameters()))
+        self.buffers = copy(dict(network.named_buffers()))
+        self._momentum = zeros(self.parameters)
+
+    def step(
+        self,
+        iteration: int,
+        batch: Batch,
+        losses: Callable[[Tensor, Tensor], Tensor],
+        weigh: Callable[[Tensor], Tensor],
+    ) -> Taken:
+        """One real step along ``sum_i w_i grad loss_i``; none where that is not finite.
+
+        ``losses`` gives ``[n]`` from logits and labels, ``weigh`` the weights ``[n]`` from these.
+        """
+        point, buffers = {n: leaf(p) for n, p in self.parameters.items()}, copy(self.buffers)
+        logits = self._train(point, buffers, batch.inputs)
+        each = losses(logits, batch.targets)
+        weights = weigh(each.detach())
+        loss = (weights * each).sum()
+        found = torch.autograd.grad(loss, list(point.values()), materialize_grads=True)
+        grad = dict(zip(point, found, strict=True))
+        length = norm(grad)
+        if bool(loss.isfinite() & length.isfinite()):
+            self._move(grad, self.descent.lr * self.descent.share(iteration))
+            self.buffers = buffers
+        hits = logits.detach().argmax(1) == batch.targets
+        return Taken(loss.detach(), length, weights, hits)
+
+    def _train(self, parameters: Tree, buffers: Tree, images: Tensor) -> Tensor:
+        """Batch statistics; ``buffers`` take them in, and they are nobody else's."""
+        whole = {**parameters, **buffers}
+        logits: Tensor = torch.func.functional_call(self._network.train(), whole, (images,))
+        return logits
+
+    def _move(self, grad: Tree, rate: float) -> None:
+        options, w = self.descent, self.parameters
+        self._momentum = {
+            n: options.momentum * m + grad[n] + options.weight_decay * w[n]
+            for n, m in self._momentum.items()
+        }
+        self.parameters = {n: p - rate * self._momentum[n] for n, p in w.items()}
+
+    def answer(self, images: Tensor) -> Tensor:
+        """Logits with running statistics, without a graph."""
+        return answer(self._network, self.tree, images)
+
+    @property
+    def tree(self) -> dict[str, Tensor]:
+        """Parameters and statistics, as ``load_state_dict`` takes them."""
+        return {**self.parameters, **self.buffers}
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on."""
+        return {
+            "parameters": self.parameters,
+            "buffers": self.buffers,
+            "momentum": self._momentum,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        self.parameters, self.buffers = dict(state["parameters"]), dict(state["buffers"])
+        self._momentum = dict(state["momentum"])
+
+
+def answer(network: nn.Module, tree: Tree, images: Tensor, chunk: int = 500) -> Tensor:
+    """Logits ``[n, classes]`` of the classifier ``tree``, ``chunk`` images at a time."""
+    with torch.no_grad():
+        parts = [
+            torch.func.functional_call(network.eval(), dict(tree), (piece,))
+            for piece in torch.split(images, chunk)
+        ]
+    return torch.cat(parts)
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Start ``network`` from a safetensors file: its ``state_dict``, or a run's theta.
+
+    Running statistics may be missing; what is not the classifier's own is left out.
+
+    Raises:
+        InputError: if the file cannot be read, or a parameter is missing or of another shape.
+    """
+    try:
+        found = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    tree = {name.removeprefix(PREFIX): p for name, p in found.items()}
+    for name, p in network.named_parameters():
+        if name not in tree:
+            raise InputError(f"{path}: has no parameter '{name}' of this network")
+        if tree[name].shape != p.shape:
+            shapes = f"{list(tree[name].shape)}, the network's is {list(p.shape)}"
+            raise InputError(f"{path}: parameter '{name}' has shape {shapes}")
+    known = network.state_dict().keys()
+    network.load_state_dict({n: p for n, p in tree.items() if n in known}, strict=False)
