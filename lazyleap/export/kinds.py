@@ -38,7 +38,7 @@ class Exporter(Protocol):
         ...
 
 
-_MODULES = {"fewshot": "lazyleap.export.fewshot"}
+_MODULES = {"fewshot": "lazyleap.export.fewshot", "longtail": "lazyleap.export.longtail"}
 
 
 def exporter_of(kind: str) -> Exporter:
