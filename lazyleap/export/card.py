@@ -41,6 +41,11 @@ It has not learned any classes yet: fine-tune it on a support set, or use its fe
 | output | `features` | float32 `[batch, d]` | what the last layer reads |
 """
 
+HALF = """\
+Both normalise the images themselves. `adapt.half.onnx` and `model.half.onnx` are the same with
+weights stored in half precision: smaller, with the same inputs and outputs, computed in float32.
+"""
+
 TRANSDUCTIVE = """\
 Batch normalisation uses the statistics of the batch at hand, so the images of one call depend on
 each other: an image is answered otherwise alone than among others.
@@ -59,7 +64,7 @@ def card(facts: Mapping[str, str], checks: Sequence[Check]) -> str:
         ADAPT.format(**words),
         MODEL.format(**words),
         TRANSDUCTIVE if model["norm"] == "batch" else "",
-        "Both normalise the images themselves.\n",
+        HALF,
         _checks(checks),
         _facts(facts),
         f"## Data\n\n{facts['dataset']}. Licence: {facts['licence']}. Cite: {facts['citation']}\n",
