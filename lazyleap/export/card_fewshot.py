@@ -44,6 +44,11 @@ Batch normalisation uses the statistics of the batch at hand, so the images of o
 each other: an image is answered otherwise alone than among others.
 """
 
+HALF = """\
+All normalise the images themselves. `adapt.half.onnx` and `model.half.onnx` are the same with
+weights stored in half precision: smaller, with the same inputs and outputs, computed in float32.
+"""
+
 
 def describe(facts: Mapping[str, str]) -> str:
     """Summary, both files with inputs and outputs, and how they normalise."""
@@ -56,7 +61,7 @@ def describe(facts: Mapping[str, str]) -> str:
         ADAPT.format(**words),
         MODEL.format(**words),
         TRANSDUCTIVE if model["norm"] == "batch" else "",
-        "Both normalise the images themselves.\n",
+        HALF,
     ]
     return "\n".join(part for part in parts if part)
 

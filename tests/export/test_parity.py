@@ -53,7 +53,8 @@ def test_a_wrong_learner_is_found_out(monkeypatch):
     model = learned("maml")
     feeds = [episode(model, WAY, 2 * WAY, 3, np.float32)]
     models, checks = fewshot.files(model, feeds)
-    assert set(models) == {"model.onnx", "adapt.onnx"}
+    names = {"model.onnx", "adapt.onnx", "model.half.onnx", "adapt.half.onnx"}
+    assert set(models) == names
     parity.require(checks)
     right = learner.export
 
@@ -63,4 +64,4 @@ def test_a_wrong_learner_is_found_out(monkeypatch):
 
     monkeypatch.setattr(learner, "export", wrong)
     _, checks = fewshot.files(model, feeds)
-    assert [c.ok for c in checks] == [True, False, False, False]
+    assert [c.ok for c in checks] == [True, False, False, False, True, False]
