@@ -23,7 +23,7 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
     setting = resolve(settings, name)
     torch.set_num_threads(setting.threads)
     device = machine.device(settings.device)
-    data = load_data(folders.prepared(setting.grid, setting.task_name) / "test")
+    data = load_data(folders.images(setting.grid, setting.task_name, "test"))
     theta = load_theta(folders.trained(setting.grid, name), device)
     metrics, curve = kind(setting.task.kind).judge(setting, theta, data, device)
     named = {

@@ -54,7 +54,7 @@ def main(
     torch.set_num_threads(setting.threads)
     device = machine.device(settings.device)
     scratch.end_with_parent()
-    data = load_data(folders.prepared(setting.grid, setting.task_name) / "train")
+    data = load_data(folders.images(setting.grid, setting.task_name, "train"))
     mark = scratch.fingerprint(setting.to_dict(), data.folder, CODE)
     with scratch.claimed(folders.scratch(setting.grid, name, mark)) as work:
         learner = kind(setting.task.kind).learner(setting, data, device)

@@ -51,7 +51,7 @@ class Kind(Protocol):
         ...
 
     def learner(self, setting: Setting, data: Prepared, device: torch.device) -> Learner:
-        """What the training loop trains; ``data`` is the task's ``train`` folder."""
+        """What the training loop trains; ``data`` is the task's ``train/images``."""
         ...
 
     def pictures(self, learner: Learner) -> dict[str, Tensor]:
@@ -63,7 +63,7 @@ class Kind(Protocol):
         ...
 
     def judge(self, setting: Setting, theta: Tree, data: Prepared, device: torch.device) -> Verdict:
-        """Metrics of ``theta``; ``data`` is the task's ``test`` folder."""
+        """Metrics of ``theta``; ``data`` is the task's ``test/images``."""
         ...
 
 
