@@ -26,6 +26,16 @@ def images(grid: str, task: str, side: Literal["train", "test"]) -> Path:
     return prepared(grid, task) / side / "images"
 
 
+def surrogate(grid: str, task: str, name: str) -> Path:
+    """A classifier that attacks are learned from: on the side of training."""
+    return prepared(grid, task) / "train" / "surrogates" / name
+
+
+def target(grid: str, task: str, name: str) -> Path:
+    """A classifier to be attacked: on the side of the test."""
+    return prepared(grid, task) / "test" / "targets" / name
+
+
 def trained(grid: str, run: str) -> Path:
     """Meta-learned parameters: equal bytes for equal settings."""
     return Path("artifacts/train") / grid / run

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lazyleap.bilevel import Tree
@@ -35,10 +36,15 @@ class Drawn(Protocol):
 
 
 class Verdict(NamedTuple):
-    """``metrics`` for metrics.json; ``curve`` rows for curve.csv, the header first."""
+    """``metrics`` for metrics.json; ``curve`` rows for curve.csv, the header first.
+
+    ``arrays`` by file name, and ``pictures``: image grids by name, as for training.
+    """
 
     metrics: dict[str, Any]
     curve: list[tuple[Any, ...]]
+    arrays: Mapping[str, NDArray[Any]] = {}
+    pictures: Mapping[str, Tensor] = {}
 
 
 class Kind(Protocol):
@@ -67,7 +73,7 @@ class Kind(Protocol):
         ...
 
 
-_MODULES = {"fewshot": "lazyleap.kinds.fewshot", "longtail": "lazyleap.kinds.longtail"}
+_MODULES = {name: f"lazyleap.kinds.{name}" for name in ("fewshot", "longtail", "attack")}
 
 
 def kind(name: str) -> Kind:
