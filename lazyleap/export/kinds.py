@@ -38,7 +38,11 @@ class Exporter(Protocol):
         ...
 
 
-_MODULES = {"fewshot": "lazyleap.export.fewshot", "longtail": "lazyleap.export.longtail"}
+_MODULES = {
+    "fewshot": "lazyleap.export.fewshot",
+    "longtail": "lazyleap.export.longtail",
+    "attack": "lazyleap.export.attack",
+}
 
 
 def exporter_of(kind: str) -> Exporter:

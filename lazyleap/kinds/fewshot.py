@@ -24,7 +24,7 @@ from lazyleap.tasks.fewshot import Episodes, Pixels, Sampler, as_tasks
 from lazyleap.training import Metrics
 
 KEEP = "best"
-VALIDATION, TEST = "train/validation.npz", "test/episodes.npz"
+VALIDATION, TEST = "train/images/validation.npz", "test/images/episodes.npz"
 
 
 def draw(sets: Mapping[str, ImageSet], options: FewShotTask) -> dict[str, Drawn]:
