@@ -17,9 +17,9 @@ MODEL = "model.onnx"
 
 def export(setting: Setting, theta: Tree, data: Prepared) -> Exported:
     """The meta-learned predictor, checked on test images; none where nothing was learned."""
-    options = task(setting)
-    about = {"goal": options.test.goal, "norm": options.test.norm}
-    about |= {"epsilon": f"{options.test.epsilon:g}", "budget": str(options.test.budget)}
+    asked = task(setting).test
+    keys = ("goal", "norm", "epsilon", "budget")
+    about = {key: str(getattr(asked, key)) for key in keys}
     if not theta:
         return Exported({}, [], about)
     network = predictor(setting, data.info)

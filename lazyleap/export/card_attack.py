@@ -35,7 +35,7 @@ def describe(facts: Mapping[str, str]) -> str:
 def _summary(facts: Mapping[str, str]) -> str:
     steps = "step" if facts["horizon"] == "1" else "steps"
     return (
-        f"Black-box attack, {facts['goal']}, within {facts['norm']} distance {facts['epsilon']} and "
-        f"{facts['budget']} queries an image: predictor meta-learned with estimator "
+        f"Black-box attack, {facts['goal']}, within {facts['norm']} distance {facts['epsilon']} "
+        f"and {facts['budget']} queries an image: predictor meta-learned with estimator "
         f"{facts['estimator']} over {facts['horizon']} inner {steps}.\n"
     )
