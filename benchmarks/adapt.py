@@ -4,7 +4,8 @@
 
 Needs what `python -m stages.export RUN` wrote. ONNX Runtime reads adapt.onnx alone; PyTorch runs
 the library's own inner loop on the same images, one episode at a time like ONNX Runtime and, for
-what a batch gains, as the evaluate stage does, fifty at a time. Both use one CPU thread.
+what a batch gains, as the evaluate stage does, fifty at a time. Each uses one CPU thread; they take
+turns, some episodes each, so that what else the machine does falls on all alike.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import typer
 
 from lazyleap.datasets.store import Prepared
 from lazyleap.datasets.store import load as load_data
-from lazyleap.evaluation.fewshot import accuracies
+from lazyleap.evaluation.fewshot import accuracies, interval
 from lazyleap.export import fewshot
 from lazyleap.export.learned import Learned
 from lazyleap.export.parity import RUNTIME, Array, Feed, session
@@ -34,6 +35,7 @@ from stages.program import run
 from stages.trained import load_theta
 
 STEPS = (1, 5, 10, 50)
+TURN = 50  # episodes; also how many the evaluate stage adapts at once
 CPU = torch.device("cpu")
 
 
@@ -41,7 +43,7 @@ def main(
     name: str,
     params: str = "params.yaml",
     episodes: Annotated[int, typer.Option(help="test episodes, the first of the fixed ones")] = 300,
-    out: Annotated[str, typer.Option(help="folder of the table and its numbers")] = "docs/results",
+    out: Annotated[str, typer.Option(help="folder of the numbers")] = "docs/results/adapt",
 ) -> None:
     """Compare run NAME's adapt.onnx with PyTorch at 1, 5, 10 and 50 steps."""
     setting = resolve(load(Path(params)), name)
@@ -50,92 +52,115 @@ def main(
     learned = fewshot.load(setting, load_theta(folders.trained(setting.grid, name), CPU), data)
     feeds = fewshot.feeds(learned, data, episodes, 0)
     file = folders.exported(setting.grid, name) / fewshot.ADAPT
-    rows = [compare(learned, file, feeds, data, steps) for steps in STEPS]
     facts = {
         "run": name,
         "grid": setting.grid,
         "algorithm": setting.algorithm,
+        "seed": setting.seed,
         "episodes": len(feeds),
+        "test_digest": Episodes.load(data.folder / "episodes.npz").digest,
         "onnxruntime": RUNTIME,
         **machine.describe(CPU, 1),
         "command": shlex.join(["python", *sys.argv]),
     }
+    print(json.dumps(facts, indent=1))
+    rows = []
+    for steps in STEPS:
+        rows.append(compare(learned, file, feeds, data, steps))
+        print(json.dumps(rows[-1]), flush=True)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"adapt-{setting.grid}-{name}"
-    (folder / f"{stem}.json").write_text(json.dumps({**facts, "rows": rows}, indent=1) + "\n")
-    (folder / f"{stem}.md").write_text(table(facts, rows))
-    print(table(facts, rows))
+    content = json.dumps({**facts, "rows": rows}, indent=1) + "\n"
+    (folder / f"{setting.grid}-{name}.json").write_text(content)
+    print(table(rows))
 
 
 def compare(
     learned: Learned, file: Path, feeds: Sequence[Feed], data: Prepared, steps: int
 ) -> dict[str, Any]:
-    """One row: accuracies, their largest difference on an episode, and episodes a second."""
+    """One row: accuracies, how far they are apart, and episodes a second."""
     runtime = session(str(file))
     asked = [{**feed, "adaptation_steps": np.array(steps)} for feed in feeds]
-    onnx, onnx_rate = judge(lambda feed: runtime.run(None, dict(feed))[0], asked)
-    plain, plain_rate = judge(learned.adapt, asked)
-    batched, batched_rate = in_batches(learned, data, len(feeds), steps)
+    pixels = Pixels(data.split("test"), *learned.normalisation, CPU)  # type: ignore[arg-type]
+    episodes = Episodes.load(data.folder / "episodes.npz").head(len(feeds))
+
+    def batched(first: int) -> Array:
+        turn = slice(first, first + TURN)
+        some = Episodes(episodes.support[turn], episodes.query[turn])
+        return accuracies(learned.problem, learned.theta, pixels, some, [steps])[steps]
+
+    def each(answer: Callable[[Feed], Array]) -> Callable[[int], Array]:
+        return lambda first: np.array([hits(answer, f) for f in asked[first : first + TURN]])
+
+    ways = {
+        "onnxruntime": each(lambda feed: runtime.run(None, dict(feed))[0]),
+        "pytorch": each(learned.adapt),
+        "pytorch_batched": batched,
+    }
+    hits(lambda feed: runtime.run(None, dict(feed))[0], asked[0])  # the first call warms up
+    hits(learned.adapt, asked[0])
+    turns = [{who: timed(way, first) for who, way in ways.items()} for first in starts(len(feeds))]
+    found = {who: np.concatenate([turn[who][0] for turn in turns]) for who in ways}
+    seconds = {who: np.array([turn[who][1] for turn in turns]) for who in ways}
+    apart = found["onnxruntime"] - found["pytorch"]
     return {
         "steps": steps,
-        "onnxruntime": float(onnx.mean()),
-        "pytorch": float(plain.mean()),
-        "pytorch_batched": float(batched.mean()),
-        "points_apart": 100 * abs(float(onnx.mean() - plain.mean())),
-        "episodes_that_differ": int((onnx != plain).sum()),
-        "onnxruntime_episodes_per_second": onnx_rate,
-        "pytorch_episodes_per_second": plain_rate,
-        "pytorch_batched_episodes_per_second": batched_rate,
+        **{who: interval(values) for who, values in found.items()},
+        "points_apart": 100 * abs(float(apart.mean())),
+        "episodes_that_differ": int((apart != 0).sum()),
+        "episodes_per_second": {who: len(feeds) / float(s.sum()) for who, s in seconds.items()},
+        "times_as_fast_as_pytorch": spread(seconds["pytorch"] / seconds["onnxruntime"]),
+        "times_as_fast_as_batched": spread(seconds["pytorch_batched"] / seconds["onnxruntime"]),
     }
 
 
-def judge(answer: Callable[[Feed], Array], feeds: Sequence[Feed]) -> tuple[Array, float]:
-    """Accuracy of each episode, and episodes a CPU second; the first one warms up."""
-    answer(feeds[0])
+def starts(episodes: int) -> range:
+    """Where each turn begins."""
+    return range(0, episodes, TURN)
+
+
+def hits(answer: Callable[[Feed], Array], feed: Feed) -> float:
+    """Accuracy on an episode, whose queries are ordered by class."""
+    logits = answer(feed)
+    way = logits.shape[1]
+    return float((logits.argmax(1) == np.arange(way).repeat(len(logits) // way)).mean())
+
+
+def timed(way: Callable[[int], Array], first: int) -> tuple[Array, float]:
+    """The accuracies of a turn, and its CPU seconds."""
     start = time.process_time()
-    logits = [answer(feed) for feed in feeds]
-    rate = len(feeds) / (time.process_time() - start)
-    hits = []
-    for feed, found in zip(feeds, logits, strict=True):
-        way = found.shape[1]
-        labels = np.arange(way).repeat(len(feed["query_images"]) // way)
-        hits.append(float((found.argmax(1) == labels).mean()))
-    return np.array(hits), rate
+    found = way(first)
+    return found, time.process_time() - start
 
 
-def in_batches(learned: Learned, data: Prepared, count: int, steps: int) -> tuple[Array, float]:
-    """What the evaluate stage does."""
-    pixels = Pixels(data.split("test"), *learned.normalisation, CPU)  # type: ignore[arg-type]
-    episodes = Episodes.load(data.folder / "episodes.npz").head(count)
-    start = time.process_time()
-    found = accuracies(learned.problem, learned.theta, pixels, episodes, [steps])[steps]
-    return found, count / (time.process_time() - start)
+def spread(ratios: Array) -> dict[str, float]:
+    """Median, least and largest over the turns."""
+    return {
+        "median": float(np.median(ratios)),
+        "least": float(ratios.min()),
+        "largest": float(ratios.max()),
+    }
 
 
-def table(facts: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
+def table(rows: Sequence[dict[str, Any]]) -> str:
     """Markdown; episodes a second are of CPU time, one thread."""
     lines = [
-        f"# `adapt.onnx` of {facts['grid']}/{facts['run']} against PyTorch",
-        "",
-        f"{facts['episodes']} test episodes, one CPU thread; {facts['hardware']}; "
-        f"{facts['onnxruntime']}, torch {facts['torch']}; commit {facts['commit']}"
-        f"{' (edited)' if facts['dirty'] else ''}; `{facts['command']}`",
-        "",
-        "| steps | accuracy, ONNX Runtime | PyTorch | points apart | episodes that differ "
-        "| episodes/s, ONNX Runtime | PyTorch | PyTorch, 50 at once |",
-        "|---|---|---|---|---|---|---|---|",
+        "| steps | ONNX Runtime | PyTorch | points apart | episodes that differ "
+        "| episodes/s, ONNX Runtime | PyTorch | PyTorch, 50 at once | ONNX Runtime is |",
+        "|---" * 9 + "|",
     ]
     for row in rows:
-        rates = [row[f"{who}_episodes_per_second"] for who in ("onnxruntime", "pytorch")]
-        rates.append(row["pytorch_batched_episodes_per_second"])
-        lines.append(
-            f"| {row['steps']} | {100 * row['onnxruntime']:.2f} % | {100 * row['pytorch']:.2f} % "
-            f"| {row['points_apart']:.2f} | {row['episodes_that_differ']} | "
-            + " | ".join(f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}" for rate in rates)
-            + " |"
-        )
-    lines += ["", "Episodes a second of CPU time, adaptation and queries together."]
+        scores = [row[who] for who in ("onnxruntime", "pytorch")]
+        rates, times = row["episodes_per_second"], row["times_as_fast_as_pytorch"]
+        cells = [
+            str(row["steps"]),
+            *(f"{100 * s['value']:.2f} +- {100 * s['ci95']:.2f}" for s in scores),
+            f"{row['points_apart']:.3f}",
+            f"{row['episodes_that_differ']} of {scores[0]['n']}",
+            *(f"{rates[who]:.3g}" for who in ("onnxruntime", "pytorch", "pytorch_batched")),
+            f"{times['median']:.1f} times as fast ({times['least']:.1f} to {times['largest']:.1f})",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

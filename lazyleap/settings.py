@@ -185,9 +185,7 @@ def _inner_lr(run: Run, options: AnyAlgorithm) -> float | None:
     if run.inner_lr is not None:
         raise InputError(f"inner_lr does not go with algorithm '{run.algorithm}'")
     if run.horizon != 1:
-        raise InputError(
-            f"horizon {run.horizon}: with estimator 'none' nothing is looked ahead: 1"
-        )
+        raise InputError(f"horizon {run.horizon}: with estimator 'none' nothing is looked ahead: 1")
     return None
 
 

@@ -61,6 +61,5 @@ def show(verdict: Verdict, folder: Path) -> None:
             save_picture(folder / "pictures" / f"{tag.rpartition('/')[2]}.png", cells)
 
 
-
 if __name__ == "__main__":
     run(main)

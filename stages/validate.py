@@ -27,7 +27,10 @@ def main(params: Params = "params.yaml", traceback: Traceback = False) -> None:
 def tidy(settings: Settings) -> None:
     """Remove surrogates and targets that no setting may see any more; DVC's cache has them."""
     asked = {
-        *(folders.surrogate(settings.grid, c.task, name) for name, c in settings.surrogates.items()),
+        *(
+            folders.surrogate(settings.grid, c.task, name)
+            for name, c in settings.surrogates.items()
+        ),
         *(folders.target(settings.grid, c.task, name) for name, c in settings.targets.items()),
     }
     for pattern in ("*/train/surrogates/*", "*/test/targets/*"):

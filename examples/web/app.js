@@ -66,12 +66,16 @@ function panel(card, list) {
   const read = async (chosen) => {
     for (const file of chosen) add(pixels(await open(file), form(), $("invert").checked));
   };
+  const take = () => {
+    if (pad.empty) return;
+    add(pixels(pad.canvas, form()));
+    pad.clear();
+  };
   card.addEventListener("click", ({ target }) => {
     if (target.dataset.do === "add") {
       guard(() => {
         if (pad.empty) throw new Error("Draw something first.");
-        add(pixels(pad.canvas, form()));
-        pad.clear();
+        take();
       });
     }
     if (target.dataset.do === "clear") pad.clear();
@@ -89,6 +93,7 @@ function panel(card, list) {
     });
   }
   card.collect = add; // for the bundled examples
+  card.take = take; // for a drawing that was not added
 }
 
 function form() {
@@ -127,6 +132,7 @@ async function bundled() {
 }
 
 async function answer() {
+  document.querySelectorAll(".card").forEach((card) => card.take());
   const support = classes.flatMap((one) => one.examples);
   const labels = classes.flatMap((one, label) => one.examples.map(() => label));
   const [steps, rate] = [$("steps").valueAsNumber, $("rate").valueAsNumber];
@@ -146,12 +152,14 @@ function result(image, row) {
   const list = document.createElement("ol");
   const shown = classes.map((one, label) => ({ ...one, share: row[label] }));
   const taught = shown.filter((one) => one.examples.length);
-  for (const { name, share } of taught.sort((a, b) => b.share - a.share)) {
+  for (const { name, examples, share } of taught.sort((a, b) => b.share - a.share)) {
     const item = document.createElement("li");
     const words = [name, `${(100 * share).toFixed(1)} %`].map((text) =>
       Object.assign(document.createElement("span"), { textContent: text }),
     );
-    item.append(words[0], Object.assign(document.createElement("progress"), { value: share }), words[1]);
+    words[0].title = name;
+    const bar = Object.assign(document.createElement("progress"), { value: share });
+    item.append(thumbnail(examples[0], form()), words[0], bar, words[1]);
     list.append(item);
   }
   box.append(thumbnail(image, form()), list);

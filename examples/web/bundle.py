@@ -35,10 +35,15 @@ def main(model: Path, data: Path, folder: Path, classes: int, examples: int, see
         for file, index in zip(files, chosen, strict=True):
             pixels = images[index].transpose(1, 2, 0).squeeze()
             Image.fromarray(np.ascontiguousarray(pixels)).save(folder / file)
-        taught.append({"name": names[label], "examples": files[:-1]})
+        taught.append({"name": plain(names[label]), "examples": files[:-1]})
         asked.append(files[-1])
     content = {"classes": taught, "queries": asked}
     (folder / "examples.json").write_text(json.dumps(content, indent=1) + "\n")
+
+
+def plain(name: str) -> str:
+    """A class's name for people: `Old_Church_Slavonic/character29/rot000` is shorter so."""
+    return name.removesuffix("/rot000").replace("/character", " ").replace("_", " ")
 
 
 if __name__ == "__main__":

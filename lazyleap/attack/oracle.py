@@ -86,9 +86,10 @@ class Oracle:
         return torch.cat(parts)
 
     def _count(self, rows: Tensor) -> None:
+        low, high = (int(row) for row in torch.aminmax(rows))
+        if low < 0 or high >= len(self._spent):
+            raise InputError(f"oracle: rows {low} to {high} of {len(self._spent)} images")
         spent = self._spent + torch.bincount(rows.cpu(), minlength=len(self._spent))
-        if len(spent) != len(self._spent):
-            raise InputError(f"oracle: row {int(rows.max())} of {len(self._spent)} images")
         if int(spent.max()) > self.budget:
             row = int(spent.argmax())
             raise BudgetError(

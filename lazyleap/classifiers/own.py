@@ -111,7 +111,11 @@ class Session:
             not isinstance(size, int) or size == want
             for size, want in zip(given.shape[1:], wanted[1:], strict=True)
         )
-        if not fits or given.shape[0] == 0 or (isinstance(given.shape[0], int) and given.shape[0] > 1):
+        if (
+            not fits
+            or given.shape[0] == 0
+            or (isinstance(given.shape[0], int) and given.shape[0] > 1)
+        ):
             raise InputError(
                 f"{self._path}: input '{self._name}' has shape {_words(given.shape)}, the images "
                 f"are {_words(('n', *self._shape))}"

@@ -138,7 +138,9 @@ def curve(falls: list[Fall], options: AttackTest) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = [header]
     for asked in steps.tolist():
         shares = [proportion(success & (queries <= asked)) for success, queries in columns]
-        rows.append((asked, shares[0]["value"], shares[0]["ci95"], *(s["value"] for s in shares[1:])))
+        rows.append(
+            (asked, shares[0]["value"], shares[0]["ci95"], *(s["value"] for s in shares[1:]))
+        )
     return rows
 
 

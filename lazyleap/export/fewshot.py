@@ -1,4 +1,4 @@
-"""The two files of a few-shot run, and the checks of them on real test episodes."""
+"""The files of a few-shot run, and the checks of them on real test episodes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from lazyleap.bilevel import Tree
 from lazyleap.config import FewShotTask
 from lazyleap.datasets.store import Prepared
 from lazyleap.export import learner, ordinary
+from lazyleap.export.card_fewshot import describe
+from lazyleap.export.kinds import Exported
 from lazyleap.export.learned import Learned
 from lazyleap.export.parity import (
     REFERENCE,
@@ -29,13 +31,29 @@ from lazyleap.export.parity import (
     difference,
     session,
 )
+from lazyleap.export.smaller import half
 from lazyleap.models import build as build_network
 from lazyleap.settings import Setting
 from lazyleap.tasks.fewshot import Episodes
 
+__all__ = ["ADAPT", "MODEL", "describe", "export", "feeds", "files", "load"]
+
 MODEL, ADAPT = "model.onnx", "adapt.onnx"
+MODEL_HALF, ADAPT_HALF = "model.half.onnx", "adapt.half.onnx"
+EPISODES = 3  # test episodes that the files are checked on
+Models = dict[str, onnx.ModelProto]
 SINGLE, DOUBLE = 1e-4, 1e-7  # rounding allowed, times the largest logit or 1
 GAP = 30.0  # allowed after many steps: times the distance of PyTorch's own float32 and float64
+
+
+def export(setting: Setting, theta: Tree, data: Prepared) -> Exported:
+    """Both files of a trained run, checked on the first of its test episodes."""
+    learned = load(setting, theta, data)
+    models, checks = files(learned, feeds(learned, data, EPISODES, setting.horizon))
+    assert isinstance(setting.task, FewShotTask)
+    shot = setting.task.training.shot
+    about = {"adaptation_steps": str(setting.horizon), "inner_lr": str(learned.rate)}
+    return Exported(models, checks, {"shot": str(shot), **about})
 
 
 def load(setting: Setting, theta: Tree, data: Prepared) -> Learned:
@@ -69,31 +87,38 @@ def feeds(learned: Learned, data: Prepared, count: int, steps: int) -> list[Feed
     ]
 
 
-def export(
-    learned: Learned, episodes: Sequence[Feed]
-) -> tuple[dict[str, onnx.ModelProto], list[Check]]:
-    """``model.onnx`` and ``adapt.onnx`` by name, and what was checked of them on ``episodes``.
+def files(learned: Learned, episodes: Sequence[Feed]) -> tuple[Models, list[Check]]:
+    """``model.onnx`` and ``adapt.onnx`` by name, each in half size too, and what was checked.
 
-    ``adapt.onnx`` is checked thrice: the same graph in float64 by onnx's reference evaluator,
-    where no rounding excuses a difference; in ONNX Runtime after one step; and there after the
-    steps that ``episodes`` ask for, when a maximum that rounding decides otherwise may move the
-    answer: by so much as it moves PyTorch's own.
+    All is checked on ``episodes``, ``adapt.onnx`` thrice: the same graph in float64 by onnx's
+    reference evaluator, where no rounding excuses a difference; in ONNX Runtime after one step;
+    and there after the steps that ``episodes`` ask for, when a maximum that rounding decides
+    otherwise may move the answer: by so much as it moves PyTorch's own. Files of half size
+    are compared with PyTorch on equally rounded weights; what rounding costs in accuracy is for
+    test episodes to say.
     """
-    whole = ordinary.WithFeatures(deepcopy(learned.network))
-    plain = ordinary.Normalised(whole, *learned.normalisation)
+    plain = _plain(learned)
     model = ordinary.export(plain, learned.shape, outputs=("logits", "features"))
-    adapt = learner.export(learned)
+    adapt, rounded = learner.export(learned), learned.rounded()
+    models = {MODEL: model, ADAPT: adapt, MODEL_HALF: half(model), ADAPT_HALF: half(adapt)}
     checks = [
-        _ordinary(model, plain, episodes),
+        _ordinary(MODEL, models, plain, episodes),
         _double(learned.double(), episodes[0]),
-        _single(adapt, learned, episodes, 1),
-        _single(adapt, learned, episodes),
+        _single(ADAPT, models, learned, episodes, 1),
+        _single(ADAPT, models, learned, episodes),
+        _ordinary(MODEL_HALF, models, _plain(rounded), episodes),
+        _single(ADAPT_HALF, models, rounded, episodes, 1),
     ]
-    return {MODEL: model, ADAPT: adapt}, checks
+    return models, checks
 
 
-def _ordinary(model: onnx.ModelProto, plain: nn.Module, episodes: Sequence[Feed]) -> Check:
-    run = session(model)
+def _plain(learned: Learned) -> nn.Module:
+    whole = ordinary.WithFeatures(deepcopy(learned.network))
+    return ordinary.Normalised(whole, *learned.normalisation)
+
+
+def _ordinary(file: str, models: Models, plain: nn.Module, episodes: Sequence[Feed]) -> Check:
+    run = session(models[file])
 
     def pair(images: Array) -> tuple[Array, Array]:
         with torch.no_grad():
@@ -101,7 +126,7 @@ def _ordinary(model: onnx.ModelProto, plain: nn.Module, episodes: Sequence[Feed]
         return run.run(None, {"images": images})[0], expected
 
     sets = [feed[name] for feed in episodes for name in ("support_images", "query_images")]
-    return compare(MODEL, "its logits", RUNTIME, map(pair, sets), SINGLE)
+    return compare(file, "its logits", RUNTIME, map(pair, sets), SINGLE)
 
 
 def _double(exact: Learned, episode: Feed) -> Check:
@@ -118,10 +143,14 @@ def _in_double(array: Array) -> Array:
 
 
 def _single(
-    adapt: onnx.ModelProto, learned: Learned, episodes: Sequence[Feed], steps: int | None = None
+    file: str,
+    models: Models,
+    learned: Learned,
+    episodes: Sequence[Feed],
+    steps: int | None = None,
 ) -> Check:
     """Against PyTorch in float32, after ``steps`` or as many as the episodes ask for."""
-    run, exact = session(adapt), learned.double()
+    run, exact = session(models[file]), learned.double()
     pairs, gap = [], 0.0
     for episode in episodes:
         feed = episode if steps is None else {**episode, "adaptation_steps": np.array(steps)}
@@ -131,4 +160,4 @@ def _single(
     taken = int(feed["adaptation_steps"])
     least = 0.0 if taken <= 1 else GAP * gap
     what = f"logits after {taken} step{'s' if taken != 1 else ''}"
-    return compare(ADAPT, what, RUNTIME, pairs, SINGLE, least)
+    return compare(file, what, RUNTIME, pairs, SINGLE, least)

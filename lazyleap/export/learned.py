@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lazyleap.algorithms import MAML, MetaSGD
 from lazyleap.bilevel import Batch, Tree, step
 from lazyleap.export.parity import Array, Feed
+from lazyleap.export.smaller import LEAST
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ class Learned:
         theta = {n: p.double() for n, p in self.theta.items()}
         return replace(self, network=deepcopy(self.network).double(), theta=theta)
 
+    def rounded(self) -> Learned:
+        """With the weights of a file that :func:`lazyleap.export.smaller.half` made."""
+        network = deepcopy(self.network)
+        network.load_state_dict(_rounded(network.state_dict()))
+        return replace(self, network=network, theta=_rounded(self.theta))
+
     def adapt(self, feed: Feed) -> Array:
         """The query logits ``[Q, N]`` after learning the support set of ``feed``, in theta's dtype.
 
@@ -67,3 +74,7 @@ class Learned:
         moments = (torch.tensor(m, dtype=self.dtype).view(-1, 1, 1) for m in self.normalisation)
         mean, std = moments
         return (torch.from_numpy(images).to(self.dtype) - mean) / std
+
+
+def _rounded(tree: Tree) -> dict[str, Tensor]:
+    return {n: p.half().to(p.dtype) if p.numel() >= LEAST else p for n, p in tree.items()}

@@ -107,7 +107,9 @@ def classes(setting: Setting, data: Prepared) -> int:
 def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -> Verdict:
     """Attack every target on the same images, at the same budget."""
     options = task(setting).test
-    falls = besiege(search(setting, theta, data), options, data, setting.targets, setting.seed, device)
+    falls = besiege(
+        search(setting, theta, data), options, data, setting.targets, setting.seed, device
+    )
     found = triplets(falls, options.triplets)
     about = {"test_digest": Chosen.load(data.folder / "attacked.npz").digest}
     return Verdict(

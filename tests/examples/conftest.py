@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +20,24 @@ from lazyleap.export import learner
 from lazyleap.export.learned import Learned
 from lazyleap.export.metadata import annotate
 from lazyleap.models import Conv4, functional, weights
+from tests.test_examples import load
 
+WEB = Path(__file__).resolve().parents[2] / "examples" / "web"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+FLAGS = [  # no other host can be reached, and the browser's own services are not asked for
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-features=AutofillServerCommunication",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]
+needs_browser = pytest.mark.skipif(
+    not (CHROMIUM and (WEB / "node_modules/onnxruntime-web").is_dir()),
+    reason="needs chromium, and `npm ci --prefix examples/web`",
+)
 SIZE, WAY = 28, 4
 SHAPES = ("bar", "ring", "dash")
 FACTS = {
@@ -78,3 +99,24 @@ def prepared(tmp_path_factory) -> Path:
     about = {"splits": {"test": {"classes": list(SHAPES)}}}
     (folder / "dataset.json").write_text(json.dumps(about))
     return folder
+
+
+class Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        """Nothing on the terminal."""
+
+
+@pytest.fixture(scope="session")
+def site(adapt, prepared, tmp_path_factory):
+    """The page with a bundle of its own, behind a static file server."""
+    folder = tmp_path_factory.mktemp("web")
+    for path in WEB.iterdir():
+        if path.suffix in {".html", ".js", ".css"}:
+            shutil.copy(path, folder)
+    (folder / "node_modules").symlink_to(WEB / "node_modules")
+    bundle = load(WEB / "bundle.py")
+    bundle.main(adapt, prepared, folder / "bundle", classes=3, examples=2, seed=0)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()

@@ -2,54 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from tests.examples.conftest import SHAPES, WAY, draw
+from tests.examples.conftest import CHROMIUM, FLAGS, SHAPES, WAY, WEB, draw, needs_browser
 from tests.test_examples import load
 
-WEB = Path(__file__).resolve().parents[2] / "examples" / "web"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and (WEB / "node_modules/onnxruntime-web").is_dir()),
-    reason="needs chromium, and `npm ci --prefix examples/web`",
-)
-
-
-class Silent(SimpleHTTPRequestHandler):
-    def log_message(self, *words):
-        """Nothing on the terminal."""
-
-
-@pytest.fixture(scope="module")
-def site(adapt, prepared, tmp_path_factory):
-    """The page with a bundle of its own, behind a static file server."""
-    folder = tmp_path_factory.mktemp("web")
-    for path in WEB.iterdir():
-        if path.suffix in {".html", ".js", ".css"}:
-            shutil.copy(path, folder)
-    (folder / "node_modules").symlink_to(WEB / "node_modules")
-    bundle = load(WEB / "bundle.py")
-    bundle.main(adapt, prepared, folder / "bundle", classes=3, examples=2, seed=0)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +44,7 @@ def answers(page) -> list[str]:
     page.wait_for_selector(".answer")
     return [
         item.inner_text()
-        for item in page.query_selector_all(".answer li:first-child span:first-child")
+        for item in page.query_selector_all(".answer li:first-child span:first-of-type")
     ]
 
 
@@ -107,7 +66,7 @@ STROKES = {
 }
 
 
-def stroke(page, card, shape: str, by: int) -> None:
+def stroke(page, card, shape: str, by: int, add: bool = True) -> None:
     """Draw with the mouse, then add the drawing to the card."""
     pad = card.query_selector("canvas.pad")
     pad.scroll_into_view_if_needed()
@@ -118,7 +77,8 @@ def stroke(page, card, shape: str, by: int) -> None:
     for place in places[1:]:
         page.mouse.move(*place, steps=4)
     page.mouse.up()
-    card.query_selector("[data-do=add]").click()
+    if add:
+        card.query_selector("[data-do=add]").click()
 
 
 def test_it_learns_drawings(page):
@@ -130,6 +90,15 @@ def test_it_learns_drawings(page):
     for shape in reversed(SHAPES):
         stroke(page, asked, shape, 0)
     assert answers(page) == list(reversed(SHAPES))
+
+
+def test_a_drawing_that_was_not_added_counts(page):
+    cards = page.query_selector_all("#classes .card")[:2]
+    for card, shape in zip(cards, SHAPES, strict=False):
+        stroke(page, card, shape, 0, add=False)
+    stroke(page, page.query_selector("#asked"), SHAPES[1], 4, add=False)
+    assert answers(page) == ["Class 2"]
+    assert len(page.query_selector_all(".answer li")) == 2  # a class without examples has no share
 
 
 def test_what_the_page_refuses_it_says_and_goes_on(page, tmp_path):

@@ -44,7 +44,9 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def episode(shots: int, queries: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    images = np.load("data/prepare/quick/glyphs/test/images/test_images.npy").astype(np.float32) / 255
+    images = (
+        np.load("data/prepare/quick/glyphs/test/images/test_images.npy").astype(np.float32) / 255
+    )
     labels = np.load("data/prepare/quick/glyphs/test/images/test_labels.npy")
     rows = [np.flatnonzero(labels == c)[: shots + queries] for c in range(WAY)]
     support = np.concatenate([images[row[:shots]] for row in rows])
@@ -90,11 +92,12 @@ def test_files_answer_as_the_library_does_and_say_what_they_are(exported: Path) 
             if steps == 0 and algorithm == "maml":  # not adapted: the ordinary export's own answer
                 found = plain.run(["logits"], {plain.get_inputs()[0].name: query})[0]
                 np.testing.assert_allclose(found, expected, atol=1e-4)
-        for file in ("model.onnx", "adapt.onnx"):
+        files = {f"{name}{size}.onnx" for name in ("model", "adapt") for size in ("", ".half")}
+        for file in files:
             check_words(exported / run / file, algorithm)
         checks = json.loads((exported / run / "parity.json").read_text())
         assert checks["ok"]
-        assert {check["file"] for check in checks["checks"]} == {"model.onnx", "adapt.onnx"}
+        assert {check["file"] for check in checks["checks"]} == files
         assert "accuracy@5" in (exported / run / "model_card.md").read_text()
 
 
