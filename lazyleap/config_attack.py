@@ -102,8 +102,8 @@ class AttackTest(Block):
 
     ``images``: at most so many a target, the first that it classifies correctly. ``epsilon``: the
     largest perturbation by ``norm``, of pixels in 0..1. ``budget``: queries an image.
-    ``curve_points``: query counts of the curve, evenly spaced in the logarithm. ``triplets``:
-    images shown, clean, perturbation and adversarial.
+    ``curve_points``: query counts of the curve, evenly spaced in the logarithm. ``resamples``: of
+    the median's bootstrap. ``triplets``: images shown, clean, perturbation and adversarial.
     """
 
     goal: Goal
@@ -112,8 +112,8 @@ class AttackTest(Block):
     budget: Count
     images: Count
     curve_points: Annotated[int, Field(ge=2)]
+    resamples: Count
     triplets: Count
-    seed: Seed
 
 
 class AttackTask(Block):

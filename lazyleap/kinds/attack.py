@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import cosine_similarity
 
 from lazyleap import build
 from lazyleap.algorithms import MAML
+from lazyleap.attack import Predicted, RandomDirection, Search, Square, Zoo
 from lazyleap.bilevel import Task, Tree, step
 from lazyleap.classifiers import store
 from lazyleap.classifiers.fit import pixels
-from lazyleap.config_attack import AttackBaseline, AttackTask, AttackTraining
+from lazyleap.config_attack import AttackBaseline, AttackTask, AttackTraining, MetaAttackOptions
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
 from lazyleap.evaluation.fewshot import interval
-from lazyleap.evaluation.siege import besiege
+from lazyleap.evaluation.siege import besiege, curve, shown, summary, triplets
 from lazyleap.kinds import Drawn, Verdict
 from lazyleap.learner import MetaLearner, Untrained
+from lazyleap.models import functional
 from lazyleap.models.predictor import Predictor
 from lazyleap.seeding import generator, seed_torch
 from lazyleap.settings import Setting
@@ -103,11 +106,33 @@ def classes(setting: Setting, data: Prepared) -> int:
 
 def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -> Verdict:
     """Attack every target on the same images, at the same budget."""
-    forward = None
-    if not isinstance(setting.algorithm_options, AttackBaseline):
-        forward = _problem(setting, data, device)[0].forward
-    found = besiege(setting, search(setting, forward, theta), data, device)
-    return Verdict(*found)
+    options = task(setting).test
+    falls = besiege(
+        search(setting, theta, data), options, data, setting.targets, setting.seed, device
+    )
+    found = triplets(falls, options.triplets)
+    about = {"test_digest": Chosen.load(data.folder / "attacked.npz").digest}
+    return Verdict(
+        summary(falls, options, setting.seed) | about,
+        curve(falls, options),
+        found,
+        {f"triplets/{name}": shown(cells) for name, cells in found.items()},
+    )
+
+
+def search(setting: Setting, theta: Tree, data: Prepared) -> Search:
+    """The setting's way to an adversarial image."""
+    options = setting.algorithm_options
+    if isinstance(options, MetaAttackOptions):
+        forward = functional(predictor(setting, data.info))
+        return Predicted(forward=forward, theta=theta, **options.search.model_dump())
+    plain: dict[str, type[Any]] = {
+        "zoo": Zoo,
+        "square": Square,
+        "random_direction": RandomDirection,
+    }
+    found: Search = plain[setting.algorithm](**options.model_dump())
+    return found
 
 
 def task(setting: Setting) -> AttackTask:
@@ -170,7 +195,7 @@ def _pairs(
 
 def cosines(maps: Tensor, gradients: Tensor) -> Tensor:
     """Cosine of each map with its gradient, ``[n]``; 0 where either is zero."""
-    return functional.cosine_similarity(maps.flatten(1), gradients.flatten(1))
+    return cosine_similarity(maps.flatten(1), gradients.flatten(1))
 
 
 def _mean_cosine(problem: MAML, phi: Tree, theta: Tree, task: Task) -> float:

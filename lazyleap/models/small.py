@@ -45,7 +45,7 @@ def lenet(classes: int, channels: int, side: int, width: int) -> nn.Module:
 def vgg(classes: int, channels: int, side: int, width: int) -> nn.Module:
     """Two pairs of 3x3 convolutions, each pair before a 2x2 maximum, and a linear layer.
 
-    After Simonyan and Zisserman, ICLR 2015, with batch normalisation.
+    After Simonyan and Zisserman, ICLR 2015.
     """
     return nn.Sequential(
         *_convolution(channels, width),
@@ -67,10 +67,10 @@ def allconv(classes: int, channels: int, side: int, width: int) -> nn.Module:
     """
     del side
     return nn.Sequential(
-        *_convolution(channels, width),
-        *_convolution(width, 2 * width, stride=2),
-        *_convolution(2 * width, 2 * width),
-        *_convolution(2 * width, 2 * width, stride=2),
+        *_normalised(channels, width, 1),
+        *_normalised(width, 2 * width, 2),
+        *_normalised(2 * width, 2 * width, 1),
+        *_normalised(2 * width, 2 * width, 2),
         nn.Conv2d(2 * width, classes, 1),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
@@ -114,9 +114,10 @@ def small(architecture: str, width: int, classes: int, image: Mapping[str, int])
     return ARCHITECTURES[architecture](classes, image["channels"], side, width)
 
 
-def _convolution(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, ...]:
-    return (
-        nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )
+def _convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()
+
+
+def _normalised(inputs: int, outputs: int, stride: int) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+    return convolution, nn.BatchNorm2d(outputs), nn.ReLU()

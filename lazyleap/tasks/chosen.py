@@ -25,6 +25,10 @@ class Chosen:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def only(self, which: Indices) -> Chosen:
+        """Some of them, by their places."""
+        return Chosen(self.rows[which], self.wished[which])
+
     @property
     def digest(self) -> str:
         """sha256 of both: two results with one digest were had on the same images."""
