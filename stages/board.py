@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from lazyleap.training import Metrics
+
+CELL, LINE = 64, 12  # pixels a side of an image of a glimpse, and of the words below it
 
 
 class Board:
@@ -31,6 +35,17 @@ class Board:
     def pictures(self, tag: str, cells: Tensor) -> None:
         """Images ``[rows, columns, C, H, W]`` as one grid, stretched to the full grey scale."""
         self._writer.add_image(tag, tiled(cells), 0)
+
+    def glimpse(self, iteration: int, tag: str, images: Tensor, words: Sequence[str]) -> None:
+        """Images ``[n, C, H, W]`` in a row, stretched to the full grey scale, ``words`` below."""
+        low, high = images.min(), images.max()
+        shown = ((images - low) / (high - low).clamp(min=1e-12) * 255).byte().cpu().numpy()
+        strip = Image.new("RGB", (CELL * len(words), CELL + LINE))
+        for i, (pixels, line) in enumerate(zip(shown, words, strict=True)):
+            picture = Image.fromarray(np.broadcast_to(pixels.transpose(1, 2, 0), _rgb(pixels)))
+            strip.paste(picture.resize((CELL - 2, CELL - 2)), (i * CELL + 1, 1))
+            ImageDraw.Draw(strip).text((i * CELL + 2, CELL), line)
+        self._writer.add_image(tag, np.asarray(strip), iteration + 1, dataformats="HWC")
 
     def summary(self, setting: dict[str, Any], metrics: Metrics) -> None:
         """The hparams table's row, in this run and not in one of its own."""
@@ -66,3 +81,8 @@ def save_picture(path: Path, cells: Tensor) -> None:
     """The same as a PNG file: grey, or red, green and blue."""
     grid = (255 * tiled(cells.cpu())).round().byte().permute(1, 2, 0).numpy()
     Image.fromarray(grid.squeeze(2) if grid.shape[2] == 1 else grid).save(path)
+
+
+def _rgb(pixels: Any) -> tuple[int, int, int]:
+    """The shape of an image in colour, of one or three channels first."""
+    return (*pixels.shape[1:], 3)

@@ -24,7 +24,7 @@ one's own classifier withstands: fine-tune a copy on measured differences, or ta
 | | name | type | meaning |
 |---|---|---|---|
 | input | `images` | float32 `[batch, {channels}, {height}, {width}]` | pixels in 0..1 |
-| output | `gradients` | float32, like the images | in units of the gradient's largest absolute value |
+| output | `gradients` | float32, like the images | in units of its largest absolute value |
 
 Any batch size from 1; each image by itself.
 
