@@ -31,7 +31,6 @@ from lazyleap.config_attack import (
 from lazyleap.config_longtail import BaselineOptions, LongTailTask, WeightingOptions
 from lazyleap.errors import InputError, nearest
 
-
 TARGETS = ("trained", "onnx")  # kinds of targets
 
 

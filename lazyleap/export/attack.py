@@ -33,7 +33,7 @@ withstands: fine-tune a copy on measured differences, or take its map as it is.
 | | name | type | meaning |
 |---|---|---|---|
 | input | `images` | float32 `[batch, {channels}, {height}, {width}]` | pixels in 0..1 |
-| output | `gradients` | float32, like the images | in units of the gradient's largest absolute value |
+| output | `gradients` | float32, like the images | in units of its largest absolute value |
 
 Any batch size from 1; each image by itself. In attacks on held-out classifiers {metric} was
 {value} ± {ci95} (95% interval).

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from lazyleap.export.exporter import MAX_BATCH, to_onnx
 from lazyleap.models.normalised import Normalised
 
-
 __all__ = ["Normalised", "WithFeatures", "export"]
 
 
