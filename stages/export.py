@@ -11,16 +11,15 @@ import torch
 
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
-from lazyleap.export import fewshot, parity
-from lazyleap.export.card import card
+from lazyleap.export import parity
+from lazyleap.export.card import NOTHING, card
+from lazyleap.export.kinds import exporter_of
 from lazyleap.export.metadata import annotate, facts
 from lazyleap.files import replacing
 from lazyleap.settings import load, resolve
 from stages import folders
 from stages.program import Params, Traceback, run
 from stages.trained import load_setting, load_theta
-
-EPISODES = 3  # test episodes that the files are checked on
 
 
 def main(name: str, params: Params = "params.yaml", traceback: Traceback = False) -> None:
@@ -31,18 +30,18 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
     trained = folders.trained(setting.grid, name)
     theta = load_theta(trained, torch.device("cpu"))
     data = load_data(folders.prepared(setting.grid, setting.task_name) / "test")
-    learned = fewshot.load(setting, theta, data)
-    episodes = fewshot.feeds(learned, data, EPISODES, setting.horizon)
-    models, checks = fewshot.export(learned, episodes)
+    exporter = exporter_of(setting.task.kind)
+    models, checks, about = exporter.export(setting, theta, data)
     parity.require(checks)
-    about = facts(load_setting(trained), _metrics(setting.grid, name), _commit())
-    about |= {"adaptation_steps": str(setting.horizon), "inner_lr": str(learned.rate)}
+    said = facts(load_setting(trained), _metrics(setting.grid, name), _commit()) | about
     with replacing(folders.exported(setting.grid, name)) as folder:
         for file, model in models.items():
-            content = annotate(model, about).SerializeToString(deterministic=True)
+            content = annotate(model, said).SerializeToString(deterministic=True)
             (folder / file).write_bytes(content)
-        (folder / "model_card.md").write_text(card(about, checks))
-        (folder / "parity.json").write_text(parity.to_json(checks))
+        words = exporter.describe(said) if models else NOTHING
+        (folder / "model_card.md").write_text(card(said, words, checks))
+        if checks:
+            (folder / "parity.json").write_text(parity.to_json(checks))
 
 
 def _metrics(grid: str, name: str) -> dict[str, Any]:

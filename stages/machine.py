@@ -13,6 +13,8 @@ import torch
 
 from lazyleap.errors import InputError
 
+CODE = ("--", ".", ":!dvc.lock", ":!*/dvc.lock")  # a run itself rewrites the lock files
+
 
 def device(wanted: str) -> torch.device:
     """The device that params.yaml names; ``auto`` takes a GPU where there is one."""
@@ -30,7 +32,7 @@ def describe(chosen: torch.device, threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "commit": _git("rev-parse", "HEAD") or "unknown",
-        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", *CODE)),
         "command": shlex.join(["python", "-m", _module(), *sys.argv[1:]]),
     }
 

@@ -2,85 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from lazyleap.export.parity import Check
 
-ADAPT = """\
-## `adapt.onnx`: learns a new task inside ONNX Runtime
-
-Give it a support set; it takes the inner steps itself and answers the queries. No PyTorch.
-
-| | name | type | meaning |
-|---|---|---|---|
-| input | `support_images` | float32 `[S, {channels}, {height}, {width}]` | pixels in 0..1 |
-| input | `support_labels` | int64 `[S]` | of the support images, 0..{last} |
-| input | `query_images` | float32 `[Q, {channels}, {height}, {width}]` | pixels in 0..1 |
-| input | `adaptation_steps` | int64 `[]` | inner steps; recommended {adaptation_steps} |
-| input | `inner_lr` | float32 `[]` | {rate}; recommended {inner_lr} |
-| output | `query_logits` | float32 `[Q, {classes}]` | softmax gives probabilities |
-| output | `support_losses` | float32 `[steps]` | the loss before each step |
-
-S and Q are any number from 1, steps any from 0. The graph checks nothing: labels outside
-0..{last}, an empty support set, pixels that are not numbers or a negative rate give meaningless
-answers, and who calls it must refuse them. With fewer classes than {classes} in the support set,
-leave the logits of the others out.
-"""
-
-MODEL = """\
-## `model.onnx`: the network at the meta-learned start
-
-It has not learned any classes yet: fine-tune it on a support set, or use its features.
-
-| | name | type | meaning |
-|---|---|---|---|
-| input | `images` | float32 `[batch, {channels}, {height}, {width}]` | pixels in 0..1 |
-| output | `logits` | float32 `[batch, {classes}]` | of {classes} classes that have no names yet |
-| output | `features` | float32 `[batch, d]` | what the last layer reads |
-"""
-
-HALF = """\
-Both normalise the images themselves. `adapt.half.onnx` and `model.half.onnx` are the same with
-weights stored in half precision: smaller, with the same inputs and outputs, computed in float32.
-"""
-
-TRANSDUCTIVE = """\
-Batch normalisation uses the statistics of the batch at hand, so the images of one call depend on
-each other: an image is answered otherwise alone than among others.
-"""
+NOTHING = "This method learns nothing, so there is no model to export.\n"
 
 
-def card(facts: Mapping[str, str], checks: Sequence[Check]) -> str:
-    """Markdown of :func:`lazyleap.export.metadata.facts` and of the checks."""
-    image, model = json.loads(facts["image"]), json.loads(facts["model"])
-    learned_rates = facts["algorithm"] == "meta_sgd"
-    rate = "multiplies the learned rates" if learned_rates else "the rate of a step"
-    words = {**facts, **image, "last": int(facts["classes"]) - 1, "rate": rate}
+def card(facts: Mapping[str, str], words: str, checks: Sequence[Check]) -> str:
+    """Markdown of :func:`lazyleap.export.metadata.facts` and of the checks.
+
+    ``words`` is what the kind of task says of its files.
+    """
     parts = [
         f"# {facts['run']}\n",
-        _summary(facts, model),
-        ADAPT.format(**words),
-        MODEL.format(**words),
-        TRANSDUCTIVE if model["norm"] == "batch" else "",
-        HALF,
-        _checks(checks),
+        words,
+        _checks(checks) if checks else "",
         _facts(facts),
         f"## Data\n\n{facts['dataset']}. Licence: {facts['licence']}. Cite: {facts['citation']}\n",
     ]
     return "\n".join(part for part in parts if part)
-
-
-def _summary(facts: Mapping[str, str], model: Mapping[str, Any]) -> str:
-    value, ci95 = 100 * float(facts["value"]), 100 * float(facts["ci95"])
-    return (
-        f"{facts['classes']}-way {facts['shot']}-shot classification: {model['backbone']} of width "
-        f"{model['width']} with {model['norm']} normalisation, meta-learned by "
-        f"{facts['algorithm']} with estimator {facts['estimator']} over {facts['horizon']} inner "
-        f"steps. Test `{facts['metric']}` after learning each episode's support set: "
-        f"{value:.1f} ± {ci95:.1f} %.\n"
-    )
 
 
 def _checks(checks: Sequence[Check]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 
 import numpy as np
@@ -18,6 +18,8 @@ from lazyleap.bilevel import Tree
 from lazyleap.config import FewShotTask
 from lazyleap.datasets.store import Prepared
 from lazyleap.export import learner, ordinary
+from lazyleap.export.card_fewshot import describe
+from lazyleap.export.kinds import Exported
 from lazyleap.export.learned import Learned
 from lazyleap.export.parity import (
     REFERENCE,
@@ -34,11 +36,24 @@ from lazyleap.models import build as build_network
 from lazyleap.settings import Setting
 from lazyleap.tasks.fewshot import Episodes
 
+__all__ = ["ADAPT", "MODEL", "describe", "export", "feeds", "files", "load"]
+
 MODEL, ADAPT = "model.onnx", "adapt.onnx"
 MODEL_HALF, ADAPT_HALF = "model.half.onnx", "adapt.half.onnx"
-Models = Mapping[str, onnx.ModelProto]
+EPISODES = 3  # test episodes that the files are checked on
+Models = dict[str, onnx.ModelProto]
 SINGLE, DOUBLE = 1e-4, 1e-7  # rounding allowed, times the largest logit or 1
 GAP = 30.0  # allowed after many steps: times the distance of PyTorch's own float32 and float64
+
+
+def export(setting: Setting, theta: Tree, data: Prepared) -> Exported:
+    """Both files of a trained run, checked on the first of its test episodes."""
+    learned = load(setting, theta, data)
+    models, checks = files(learned, feeds(learned, data, EPISODES, setting.horizon))
+    assert isinstance(setting.task, FewShotTask)
+    shot = setting.task.training.shot
+    about = {"adaptation_steps": str(setting.horizon), "inner_lr": str(learned.rate)}
+    return Exported(models, checks, {"shot": str(shot), **about})
 
 
 def load(setting: Setting, theta: Tree, data: Prepared) -> Learned:
@@ -72,7 +87,7 @@ def feeds(learned: Learned, data: Prepared, count: int, steps: int) -> list[Feed
     ]
 
 
-def export(learned: Learned, episodes: Sequence[Feed]) -> tuple[Models, list[Check]]:
+def files(learned: Learned, episodes: Sequence[Feed]) -> tuple[Models, list[Check]]:
     """``model.onnx`` and ``adapt.onnx`` by name, each in half size too, and what was checked.
 
     All is checked on ``episodes``, ``adapt.onnx`` thrice: the same graph in float64 by onnx's

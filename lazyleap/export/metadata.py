@@ -20,14 +20,15 @@ def facts(setting: Mapping[str, Any], metrics: Mapping[str, Any], commit: str) -
         commit: of the code that writes the file.
     """
     primary = metrics["primary"]
-    score = metrics["metrics"][primary]
+    all_scores = metrics["metrics"]
+    score = all_scores[primary]
     plain = ("grid", "estimator", "algorithm", "horizon", "inner_lr", "seed", "classes")
     said = ("dataset_digest", "licence", "citation")
     return {
         "run": str(setting["name"]),
         "task": str(setting["task_name"]),
-        **{key: str(setting[key]) for key in plain},
-        "shot": str(setting["task"]["training"]["shot"]),
+        "kind": str(setting["task"]["kind"]),
+        **{key: str(setting[key]) for key in plain if setting[key] is not None},
         "model": json.dumps(setting["task"]["model"]),
         "image": json.dumps(setting["image"]),
         "normalisation": json.dumps(setting["normalisation"]),
@@ -36,6 +37,9 @@ def facts(setting: Mapping[str, Any], metrics: Mapping[str, Any], commit: str) -
         "metric": str(primary),
         "value": f"{score['value']:.4f}",
         "ci95": f"{score['ci95']:.4f}",
+        "metrics": json.dumps(
+            {name: [round(s["value"], 4), round(s["ci95"], 4)] for name, s in all_scores.items()}
+        ),
         "test_digest": str(metrics["test_digest"]),
         "params_fingerprint": fingerprint(setting),
         "commit": commit,

@@ -52,7 +52,7 @@ def test_a_wrong_learner_is_found_out(monkeypatch):
     """An export of another start than the library's: every check of adapt.onnx must fail."""
     model = learned("maml")
     feeds = [episode(model, WAY, 2 * WAY, 3, np.float32)]
-    models, checks = fewshot.export(model, feeds)
+    models, checks = fewshot.files(model, feeds)
     names = {"model.onnx", "adapt.onnx", "model.half.onnx", "adapt.half.onnx"}
     assert set(models) == names
     parity.require(checks)
@@ -63,5 +63,5 @@ def test_a_wrong_learner_is_found_out(monkeypatch):
         return right(replace(asked, theta=theta))
 
     monkeypatch.setattr(learner, "export", wrong)
-    _, checks = fewshot.export(model, feeds)
+    _, checks = fewshot.files(model, feeds)
     assert [c.ok for c in checks] == [True, False, False, False, True, False]

@@ -1,0 +1,154 @@
+"""Labels of images by an exported classifier: ``python -m stages.predict MODEL.onnx IMAGES...``.
+
+Needs onnxruntime, numpy and Pillow, and no stage before it. Images are made grey or coloured and
+stretched to the size that the model's metadata say, as in training. What cannot be answered is
+refused in one sentence, with exit code 2 and nothing printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from lazyleap.datasets.images import SUFFIXES, decode, files
+from lazyleap.errors import InputError
+
+BATCH = 64  # images a call: bounds the memory
+BAD_INPUT = 2
+Shares = NDArray[np.float64]
+
+
+class Classifier:
+    """A ``model.onnx`` that the export stage wrote of a long-tailed run.
+
+    Raises InputError for a file that is missing, no ONNX model, or without the metadata that say
+    which classes it knows.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.session = _session(path)
+        facts = self.session.get_modelmeta().custom_metadata_map
+        if facts.get("kind") == "fewshot":
+            raise InputError(f"{path}: has learned no classes yet; see examples/adapt.py")
+        try:
+            self.classes: list[str] = json.loads(facts["class_names"])
+            image = json.loads(facts["image"])
+            self.size, self.channels = int(image["height"]), image["channels"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}: its metadata name no classes or no image size ({error!r}): it is no "
+                "classifier that python -m stages.export wrote"
+            ) from error
+
+    def probabilities(self, paths: Sequence[Path], invert: bool = False) -> Shares:
+        """``[N, classes]`` of image files; ``invert`` swaps bright and dark."""
+        batches = (paths[i : i + BATCH] for i in range(0, len(paths), BATCH))
+        return np.concatenate([self._answer(batch, invert) for batch in batches])
+
+    def _answer(self, paths: Sequence[Path], invert: bool) -> Shares:
+        images = np.stack([decode(p, self.size, self.channels, crop=False) for p in paths])
+        pixels = images.astype(np.float32) / np.float32(255)
+        feed = {"images": 1 - pixels if invert else pixels}
+        return np.asarray(self.session.run(["probabilities"], feed)[0], np.float64)
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    if not path.is_file():
+        raise InputError(f"model {path} does not exist")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no common base but this one
+        raise InputError(f"{path} is not an ONNX model ({_first_line(error)})") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].removeprefix("[ONNXRuntimeError] : ")
+
+
+def images_in(places: Iterable[Path]) -> list[Path]:
+    """Files as given, and the images directly in each folder, by name."""
+    found: list[Path] = []
+    for place in places:
+        inside = files(place) if place.is_dir() else [place]
+        if not inside:
+            raise InputError(f"folder {place} has no images ({', '.join(SUFFIXES)})")
+        found += inside
+    return found
+
+
+def write_table(out: TextIO, paths: Sequence[Path], classes: Sequence[str], shares: Shares) -> None:
+    """A line an image: its label, then the three likeliest classes."""
+    width = max(len(str(path)) for path in paths)
+    named = max(len(name) for name in classes)
+    for path, row in zip(paths, shares, strict=True):
+        best = np.argsort(-row, kind="stable")[:3]
+        likeliest = "  ".join(f"{classes[i]} {row[i]:.3f}" for i in best)
+        out.write(f"{path!s:<{width}}  {classes[best[0]]:<{named}}  {likeliest}\n")
+
+
+def write_csv(out: TextIO, paths: Sequence[Path], classes: Sequence[str], shares: Shares) -> None:
+    """``image,label,probability``, then the probability of each class."""
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(["image", "label", "probability", *classes])
+    for path, row in zip(paths, shares, strict=True):
+        best = int(row.argmax())
+        rows.writerow([path, classes[best], f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)])
+
+
+def write_json(out: TextIO, paths: Sequence[Path], classes: Sequence[str], shares: Shares) -> None:
+    """A list of ``{image, label, probability, probabilities: {class: share}}``."""
+    found: list[dict[str, Any]] = [
+        {
+            "image": str(path),
+            "label": classes[int(row.argmax())],
+            "probability": float(row.max()),
+            "probabilities": dict(zip(classes, map(float, row), strict=True)),
+        }
+        for path, row in zip(paths, shares, strict=True)
+    ]
+    out.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+
+
+WRITERS = {"table": write_table, "csv": write_csv, "json": write_json}
+
+
+def main(words: list[str] | None = None) -> None:
+    """Print what each image is."""
+    asked = _parse(words)
+    classifier, paths = Classifier(asked.model), images_in(asked.images)
+    shares = classifier.probabilities(paths, asked.invert)
+    form = asked.format or ("table" if sys.stdout.isatty() else "csv")
+    WRITERS[form](sys.stdout, paths, classifier.classes, shares)
+
+
+def _parse(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="stages.predict", description="Labels of images.")
+    parser.add_argument("model", type=Path, help="model.onnx of a long-tailed run")
+    parser.add_argument("images", type=Path, nargs="+", help="image files, or folders of them")
+    parser.add_argument(
+        "--format", choices=WRITERS, help="default: a table on a terminal, else csv"
+    )
+    parser.add_argument("--invert", action="store_true", help="swap bright and dark, as for ink")
+    parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        if "--traceback" in sys.argv:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
