@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from lazyleap.training import Metrics
+
+CELL, LINE = 64, 12  # pixels a side of an image of a glimpse, and of the words below it
 
 
 class Board:
@@ -36,6 +41,17 @@ class Board:
         grid = framed.permute(2, 0, 3, 1, 4).reshape(channels, rows * height, columns * width)
         self._writer.add_image(tag, grid, 0)
 
+    def glimpse(self, iteration: int, tag: str, images: Tensor, words: Sequence[str]) -> None:
+        """Images ``[n, C, H, W]`` in a row, stretched to the full grey scale, ``words`` below."""
+        low, high = images.min(), images.max()
+        shown = ((images - low) / (high - low).clamp(min=1e-12) * 255).byte().cpu().numpy()
+        strip = Image.new("RGB", (CELL * len(words), CELL + LINE))
+        for i, (pixels, line) in enumerate(zip(shown, words, strict=True)):
+            picture = Image.fromarray(np.broadcast_to(pixels.transpose(1, 2, 0), _rgb(pixels)))
+            strip.paste(picture.resize((CELL - 2, CELL - 2)), (i * CELL + 1, 1))
+            ImageDraw.Draw(strip).text((i * CELL + 2, CELL), line)
+        self._writer.add_image(tag, np.asarray(strip), iteration + 1, dataformats="HWC")
+
     def summary(self, setting: dict[str, Any], metrics: Metrics) -> None:
         """The hparams table's row, in this run and not in one of its own."""
         plain = {
@@ -55,3 +71,8 @@ class Board:
     def close(self) -> None:
         """Flush and close."""
         self._writer.close()
+
+
+def _rgb(pixels: Any) -> tuple[int, int, int]:
+    """The shape of an image in colour, of one or three channels first."""
+    return (*pixels.shape[1:], 3)

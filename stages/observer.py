@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lazyleap.kinds import Glimpse
 from lazyleap.settings import Setting
 from lazyleap.training import Metrics, Progress
 from stages.board import Board
@@ -20,14 +21,18 @@ class Reporter:
         board: Board,
         store: Callable[[Progress, dict[str, Any]], None],
         done: int,
+        look: Callable[[], dict[str, Glimpse]] = dict,
     ) -> None:
-        self._board, self._store = board, store
+        self._board, self._store, self._look = board, store, look
         self._ticker = Ticker("train", setting.name, setting.meta_iterations, done)
         self._said = ""
 
     def log(self, iteration: int, metrics: Metrics) -> None:
-        """Scalars to TensorBoard."""
+        """Scalars to TensorBoard; with a validation also what ``look`` finds to see."""
         self._board.log(iteration, metrics)
+        if "validation/score" in metrics:
+            for tag, seen in self._look().items():
+                self._board.glimpse(iteration, tag, *seen)
 
     def tick(self, progress: Progress, metrics: Metrics) -> None:
         """A line or a bar, when it is time for one."""

@@ -86,7 +86,8 @@ def train(
     )
     board = Board(work / "tensorboard", progress.iteration)
     store = partial(checkpoint.save, work / "checkpoint.pt")
-    reporter = Reporter(setting, board, store, progress.iteration)
+    look = partial(kind(setting.task.kind).glimpse, learner)
+    reporter = Reporter(setting, board, store, progress.iteration, look)
     if progress.iteration == 0:
         for tag, cells in kind(setting.task.kind).pictures(learner).items():
             board.pictures(tag, cells)

@@ -1,8 +1,9 @@
 """What each kind of task does at each stage; the stages themselves know no kind.
 
 A module here says in ``KEEP`` which theta a training ends with, and has functions: ``draw`` what
-chance decides once for all settings, the ``learner`` of a setting, ``pictures`` of what it sees,
-``judge`` what it learned, and ``classes``, how many outputs that has.
+chance decides once for all settings, the ``learner`` of a setting, ``pictures`` of what it sees
+and a ``glimpse`` of what it makes of it, ``judge`` what it learned, and ``classes``, how many
+outputs that has.
 """
 
 from __future__ import annotations
@@ -41,6 +42,13 @@ class Verdict(NamedTuple):
     curve: list[tuple[Any, ...]]
 
 
+class Glimpse(NamedTuple):
+    """Some images ``[n, C, H, W]`` that the learner was given, and a few words under each."""
+
+    images: Tensor
+    words: list[str]
+
+
 class Kind(Protocol):
     """What a module in this package has."""
 
@@ -56,6 +64,10 @@ class Kind(Protocol):
 
     def pictures(self, learner: Learner) -> dict[str, Tensor]:
         """Image grids ``[rows, columns, C, H, W]`` by TensorBoard tag, shown once."""
+        ...
+
+    def glimpse(self, learner: Learner) -> dict[str, Glimpse]:
+        """By TensorBoard tag, shown at every validation; empty where there is nothing to see."""
         ...
 
     def classes(self, setting: Setting, data: Prepared) -> int:

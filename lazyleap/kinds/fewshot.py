@@ -15,7 +15,7 @@ from lazyleap.config import FewShotTask
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
 from lazyleap.evaluation.fewshot import accuracies, interval
-from lazyleap.kinds import Drawn, Verdict
+from lazyleap.kinds import Drawn, Glimpse, Verdict
 from lazyleap.learner import MetaLearner
 from lazyleap.models import build as build_network
 from lazyleap.seeding import generator, seed_torch
@@ -80,6 +80,12 @@ def pictures(learner: MetaLearner) -> dict[str, Tensor]:
     way = int(task.outer.targets.max()) + 1
     parts = [batch.inputs.unflatten(0, (way, -1)) for batch in (task.inner[0], task.outer)]
     return {"episode/support_and_query": torch.cat(parts, dim=1)}
+
+
+def glimpse(learner: MetaLearner) -> dict[str, Glimpse]:
+    """Nothing: episodes are seen once."""
+    del learner
+    return {}
 
 
 def classes(setting: Setting, data: Prepared) -> int:

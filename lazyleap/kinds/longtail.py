@@ -14,7 +14,7 @@ from lazyleap.config_longtail import LdamOptions, LongTailTask
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
 from lazyleap.evaluation.longtail import measure
-from lazyleap.kinds import Drawn, Verdict
+from lazyleap.kinds import Drawn, Glimpse, Verdict
 from lazyleap.models import classifier as build_network
 from lazyleap.seeding import generator, seed_torch
 from lazyleap.settings import Setting
@@ -26,6 +26,7 @@ from lazyleap.weighting.classifier import PREFIX, Classifier, answer, load_weigh
 from lazyleap.weighting.learner import WeightedLearner
 
 KEEP = "last"  # a published schedule ends where it means to, and no images are left to choose by
+SHOWN = 16  # images of a glimpse
 TRAIN, TEST = "train/longtail.npz", "test/longtail.npz"
 
 
@@ -78,6 +79,20 @@ def pictures(learner: WeightedLearner) -> dict[str, Tensor]:
     width = min(8, *(len(row) for row in rows))
     cells = torch.stack([examples.pixels[row[:width]] for row in rows])
     return {"images/rarest_classes": cells}
+
+
+def glimpse(learner: WeightedLearner) -> dict[str, Glimpse]:
+    """The rarest images of the mini-batch last logged, ``LABEL: n w``; 1 is an even share."""
+    if learner.seen is None:
+        return {}
+    batch, weights = learner.seen
+    examples = learner.stream.examples
+    counts = np.bincount(examples.labels[examples.rows])
+    labels = batch.targets.cpu().numpy()
+    rare = np.argsort(counts[labels], kind="stable")[:SHOWN]
+    shares = (len(labels) * weights).tolist()
+    words = [f"{labels[i]}: {shares[i]:.2f}" for i in rare]
+    return {"images/rarest_with_weights": Glimpse(batch.inputs[torch.from_numpy(rare)], words)}
 
 
 def classes(setting: Setting, data: Prepared) -> int:

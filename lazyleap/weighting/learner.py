@@ -68,6 +68,7 @@ class WeightedLearner:
     ) -> None:
         self.classifier, self.weigher, self.stream = classifier, weigher, stream
         self.means, self._held = means, held
+        self.seen: tuple[Batch, Tensor] | None = None  # of the last described step, for the log
 
     @property
     def theta(self) -> dict[str, Tensor]:
@@ -91,7 +92,10 @@ class WeightedLearner:
             "train/gradient_norm": float(taken.gradient_norm),
             "train/lr": self.classifier.descent.lr * share,
         }
-        return found | (self._describe(taken) if describe else {})
+        if not describe:
+            return found
+        self.seen = batch, taken.weights
+        return found | self._describe(taken)
 
     def _describe(self, taken: Taken) -> Metrics:
         classes = enumerate(self.means.values.tolist())

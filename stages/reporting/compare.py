@@ -19,7 +19,8 @@ class Group:
     """Runs that differ by seed alone, under one metric.
 
     ``value`` is the mean over seeds, ``ci95`` the root mean square of the runs' own intervals
-    (test episodes), ``spread`` the half-width of the t-interval over seeds (None for one seed).
+    (test episodes or images), ``spread`` the half-width of the t-interval over seeds (None for one
+    seed).
     """
 
     runs: tuple[Finished, ...]
@@ -32,13 +33,18 @@ class Group:
 
     @property
     def half(self) -> float:
-        """Half-width used in comparisons: episodes and seeds, their variances added."""
+        """Half-width used in comparisons: test sample and seeds, their variances added."""
         return math.hypot(self.ci95, self.spread or 0.0)
 
     @property
     def alone(self) -> list[Group]:
         """Each run as a group of its own, if there are several."""
         return [_group((run,), self.metric) for run in self.runs] if len(self.runs) > 1 else []
+
+    def under(self, metric: str) -> Group | None:
+        """The same runs judged by another metric; None if one of them has not got it."""
+        known = all(metric in run.metrics.metrics for run in self.runs)
+        return _group(self.runs, metric) if known else None
 
     @property
     def first(self) -> Finished:

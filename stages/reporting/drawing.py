@@ -191,12 +191,18 @@ def joins(marks: Sequence[Mark]) -> list[Box]:
 
 
 def render(
-    name: str, title: str, words: str, caption: str, layers: Sequence[Any], width: float = WIDTH
+    name: str,
+    title: str,
+    words: str,
+    caption: str,
+    layers: Sequence[Any],
+    width: float = WIDTH,
+    height: float = HEIGHT,
 ) -> Chart:
     """The layers as one drawing, titled, in SVG and PNG; equal input gives equal bytes."""
     chart = (
         alt.layer(*layers)
-        .properties(width=width, height=HEIGHT, padding=PADDING, background=PAPER)
+        .properties(width=width, height=height, padding=PADDING, background=PAPER)
         .properties(title=alt.Title(title, anchor="start", fontSize=15, offset=12, color=INK))
         .configure(font=FONT)
         .configure_view(stroke=None)

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lazyleap.config import FewShotTask
-from stages.reporting import charts
+from stages.reporting import charts as lines
 from stages.reporting.compare import Group
+from stages.reporting.curves import curves
 from stages.reporting.drawing import Chart
 from stages.reporting.inputs import Finished
+from stages.reporting.published import Published
 
-
-@dataclass(frozen=True)
-class Published:
-    """An accuracy in percent that someone else printed, and where."""
-
-    method: str
-    reader: str
-    way: int
-    shot: int
-    accuracy: float
-    citation: str
-    match: tuple[str, str]  # our algorithm and estimator that it stands beside
-
+HIGHER, MEASURE, BEST, SAMPLE = True, "accuracy", "highest accuracy", "episodes"
+KEPT = "best"
+NOTE = (
+    "Accuracy is each setting's own headline metric: after as many test-time steps as its horizon."
+)
+TEMPLATE = None
 
 FINN = "Finn, Abbeel, Levine: Model-Agnostic Meta-Learning, ICML 2017"
 NICHOL = "Nichol, Achiam, Schulman: On First-Order Meta-Learning Algorithms, 2018"
@@ -39,21 +33,45 @@ _MINIIMAGENET: tuple[tuple[str, tuple[float, ...], str, tuple[str, str]], ...] =
     ("MAML", (48.70, 63.11), FINN, ("maml", "exact")),
     ("first-order MAML", (48.07, 63.15), FINN, ("maml", "first_order")),
 )
-PUBLISHED = tuple(
-    Published(method, reader, way, shot, accuracy, citation, match)
+PUBLISHED = {
+    (reader, *asked): [
+        Published(method, figures[column], citation, match)
+        for method, figures, citation, match in table
+    ]
     for reader, table, columns in (
         ("omniglot", _OMNIGLOT, ((5, 1), (5, 5), (20, 1), (20, 5))),
         ("miniimagenet", _MINIIMAGENET, ((5, 1), (5, 5))),
     )
-    for method, figures, citation, match in table
-    for (way, shot), accuracy in zip(columns, figures, strict=True)
-)
+    for column, asked in enumerate(columns)
+}
+"""By reader, way and shot."""
+
+
+def heading(task: FewShotTask, runs: Sequence[Finished]) -> str:
+    """Ways, shots and data."""
+    return f"{task.draw.way}-way {task.draw.shot}-shot on {runs[0].metrics.dataset}"
 
 
 def published(task: FewShotTask) -> list[Published]:
     """The published figures of the task's data set, ways and shots; none for any other."""
-    asked = (task.dataset.reader, task.draw.way, task.draw.shot)
-    return [p for p in PUBLISHED if (p.reader, p.way, p.shot) == asked]
+    return PUBLISHED.get((task.dataset.reader, task.draw.way, task.draw.shot), [])
+
+
+def unlike(task: FewShotTask) -> str:
+    """In what ours and the published ones differ."""
+    return (
+        "splits, network width, queries, inner steps and above all the length of training differ "
+        f"(ours: {task.model.backbone}, width {task.model.width})."
+    )
+
+
+def details(task: FewShotTask, groups: Sequence[Group]) -> None:
+    """Nothing beyond the tables of all kinds."""
+
+
+def markdown(task: FewShotTask, groups: Sequence[Group]) -> str:
+    """Nothing beyond the rows."""
+    return ""
 
 
 def protocol(task: FewShotTask, runs: Sequence[Finished]) -> list[str]:
@@ -86,30 +104,30 @@ def _norm(norm: str) -> str:
     return "Group normalisation: each query is classified by itself (not transductive)."
 
 
-def drawings(task: str, groups: Sequence[Group]) -> list[Chart]:
-    """The charts of a few-shot task, files named ``TASK-...``."""
+def charts(name: str, groups: Sequence[Group]) -> list[Chart]:
+    """The charts of a few-shot task, files named ``NAME-...``."""
     accuracy = "accuracy (%)"
     found = [
-        charts.against_horizon(
-            f"{task}-accuracy-horizon",
+        lines.against_horizon(
+            f"{name}-accuracy-horizon",
             "Accuracy against the horizon",
             accuracy,
             groups,
             _value,
             _half,
         ),
-        charts.against_cpu(f"{task}-accuracy-cpu", groups, _value, _half, accuracy),
-        charts.curves(f"{task}-accuracy-steps", groups),
-        charts.against_horizon(
-            f"{task}-cpu-horizon",
+        lines.against_cpu(f"{name}-accuracy-cpu", groups, _value, _half, accuracy),
+        curves(f"{name}-accuracy-steps", groups),
+        lines.against_horizon(
+            f"{name}-cpu-horizon",
             "Training CPU time against the horizon",
             "training CPU time (s)",
             groups,
             lambda g: g.cpu_seconds,
             None,
         ),
-        charts.against_horizon(
-            f"{task}-memory-horizon",
+        lines.against_horizon(
+            f"{name}-memory-horizon",
             "Peak memory against the horizon",
             "peak memory of the training process (MiB)",
             groups,

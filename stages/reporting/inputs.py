@@ -27,7 +27,7 @@ class _Json(BaseModel):
 
 
 class Score(_Json):
-    """A mean over ``n`` episodes and the half-width of its 95% interval, both as fractions."""
+    """A mean over ``n`` episodes or images and the half-width of its 95% interval; fractions."""
 
     value: Number
     ci95: Size
@@ -46,9 +46,33 @@ class Metrics(_Json):
     leaps: int | None = None
     placement: str | list[int] | None = None
     lam: float | None = None
+    weighted_step: str | None = None
     metrics: dict[str, Score]
     primary: str
     test_digest: str
+
+
+class Share(_Json):
+    """A share of ``n`` images, which may be none, and its interval; fractions."""
+
+    value: Number
+    ci95: Size
+    n: Annotated[int, Field(ge=0)]
+
+
+class LongTailMetrics(Metrics):
+    """The same of a long-tailed run: by class, in the order of the labels."""
+
+    classes: list[str]
+    train_images: list[int]
+    imbalance: float | None
+    recall: list[Share]
+    confusion: list[list[int]]
+    calibration_error: Size
+
+
+METRICS: dict[str, type[Metrics]] = {"longtail": LongTailMetrics}
+"""What is read of a kind's metrics.json beyond :class:`Metrics`."""
 
 
 class Record(_Json):
@@ -128,7 +152,7 @@ def _read(setting: Setting) -> Finished | Missing:
     )
     if absent := [path.as_posix() for path in needed if not path.is_file()]:
         return Missing(setting.name, f"not there: {', '.join(absent)}")
-    metrics = _parse(needed[0], Metrics)
+    metrics = _parse(needed[0], METRICS.get(setting.task.kind, Metrics))
     if metrics.primary not in metrics.metrics:
         raise InputError(f"{needed[0]}: primary: '{metrics.primary}' is not in its metrics")
     if stale := _stale(setting, metrics):
@@ -154,6 +178,7 @@ def _stale(setting: Setting, metrics: Metrics) -> str:
         "leaps": (setting.leaps, setting.leaps if metrics.leaps is None else metrics.leaps),
         "placement": (setting.placement, metrics.placement or setting.placement),
         "lam": (setting.lam, setting.lam if metrics.lam is None else metrics.lam),
+        "weighted_step": (setting.weighted_step, metrics.weighted_step or setting.weighted_step),
     }
     return ", ".join(
         f"{key} {found} where params.yaml says {asked}"

@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Protocol, cast
 
-from lazyleap.config import FewShotTask
-from stages.reporting import fewshot
 from stages.reporting.compare import Group
 from stages.reporting.drawing import Chart
 from stages.reporting.inputs import Finished
+from stages.reporting.published import Published
 
 
-@dataclass(frozen=True)
-class Kind:
-    """One kind of task: its name for people, which way is better, and what it adds to the page."""
+class Kind(Protocol):
+    """What a module of a kind has; ``task`` is its block of params.yaml.
 
-    title: str
-    higher_is_better: bool
-    charts: Callable[[str, Sequence[Group]], list[Chart]]
-    protocol: Callable[[FewShotTask, Sequence[Finished]], list[str]]
-    published: Callable[[FewShotTask], list[fewshot.Published]]
+    ``HIGHER``: whether more of the primary metric is better. ``MEASURE``, ``BEST``: its name, and
+    that of its best value. ``SAMPLE``: what test intervals are over. ``KEPT``: which validation
+    is recorded. ``NOTE``: what the headline number is. ``TEMPLATE``: shown after the table of all
+    settings, with ``details`` to draw on; None for nothing.
+    """
+
+    HIGHER: bool
+    MEASURE: str
+    BEST: str
+    SAMPLE: str
+    KEPT: str
+    NOTE: str
+    TEMPLATE: str | None
+
+    def heading(self, task: Any, runs: Sequence[Finished]) -> str:
+        """What the task is, in a few words."""
+        ...
+
+    def charts(self, name: str, groups: Sequence[Group]) -> list[Chart]:
+        """Drawings; their files are named ``NAME-...``."""
+        ...
+
+    def protocol(self, task: Any, runs: Sequence[Finished]) -> list[str]:
+        """How the numbers came about, a sentence each."""
+        ...
+
+    def published(self, task: Any) -> list[Published]:
+        """Figures for the very same data; none for any other."""
+        ...
+
+    def unlike(self, task: Any) -> str:
+        """In what ours and the published ones differ."""
+        ...
+
+    def details(self, task: Any, groups: Sequence[Group]) -> Any:
+        """For the template."""
+        ...
+
+    def markdown(self, task: Any, groups: Sequence[Group]) -> str:
+        """What summary.md says of the task besides its rows; empty for nothing."""
+        ...
 
 
-KINDS: dict[str, Kind] = {
-    "fewshot": Kind("few-shot", True, fewshot.drawings, fewshot.protocol, fewshot.published),
-}
+_MODULES = {"fewshot": "stages.reporting.fewshot", "longtail": "stages.reporting.longtail"}
+
+
+def kind(name: str) -> Kind:
+    """The module of a task's ``kind``."""
+    return cast(Kind, import_module(_MODULES[name]))

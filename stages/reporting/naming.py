@@ -28,6 +28,7 @@ HUES: dict[str, Hue] = {
     "first_order": Hue("#00805c", "#2fc79b"),
     "reptile": Hue("#6a4c93", "#b79be0"),
     "implicit": Hue("#5f6368", "#b0b5bb"),
+    "baseline": Hue("#7a6f45", "#c9bd8a"),
 }
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down")
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 3])
@@ -36,7 +37,7 @@ DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 3])
 def family(setting: Setting) -> str:
     """The key of :data:`HUES` that a setting is drawn in."""
     if setting.estimator != "lazy":
-        return setting.estimator
+        return "baseline" if setting.estimator == "none" else setting.estimator
     if setting.placement == "start":
         return "lazy, start, several leaps" if (setting.leaps or 1) > 1 else "lazy, start"
     return "lazy, end" if setting.placement == "end" else "lazy, other placement"
@@ -71,14 +72,21 @@ def words(placement: str | Sequence[int] | None) -> str | None:
 
 def series(setting: Setting) -> str:
     """A setting's name without its horizon: what one line of a chart joins."""
-    parts = [f"{setting.algorithm} {setting.estimator}", *_lazy(setting), *_overrides(setting)]
-    return ", ".join(parts)
+    return ", ".join([_head(setting), *_lazy(setting), *_overrides(setting)])
 
 
 def label(setting: Setting) -> str:
     """A setting's name without its seed: ``maml lazy k=20, start, 3 leaps``."""
-    head = f"{setting.algorithm} {setting.estimator}"
+    head = _head(setting)
+    if setting.estimator == "none":  # a baseline, which has no inner steps
+        return series(setting)
     return series(setting).replace(head, f"{head} k={setting.horizon}", 1)
+
+
+def _head(setting: Setting) -> str:
+    if setting.estimator == "none":
+        return setting.algorithm
+    return f"{setting.algorithm} {setting.estimator}"
 
 
 def _lazy(setting: Setting) -> list[str]:
@@ -95,6 +103,9 @@ def _lazy(setting: Setting) -> list[str]:
 def _overrides(setting: Setting) -> list[str]:
     """What the run sets against its algorithm's and task's own values."""
     parts = []
+    own_step = getattr(setting.algorithm_options, "weighted_step", None)
+    if setting.weighted_step != own_step:
+        parts.append(f"weighted {setting.weighted_step}")
     if setting.inner_lr != getattr(setting.algorithm_options, "inner_lr", None):
         parts.append(f"inner_lr={setting.inner_lr:g}")
     if setting.meta_iterations != setting.task.training.meta_iterations:

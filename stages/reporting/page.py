@@ -11,12 +11,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from lazyleap.config import FewShotTask, Settings
+from lazyleap.config import Settings, TaskOptions
 from stages.reporting import drawing, naming, tables
 from stages.reporting.compare import Group, grouped
-from stages.reporting.fewshot import Published
 from stages.reporting.inputs import Finished, Missing
-from stages.reporting.kinds import KINDS, Kind
+from stages.reporting.kinds import Kind, kind
+from stages.reporting.published import Published
 from stages.reporting.verdict import Verdict, caveats, judge
 
 TEMPLATE = "page.html.j2"
@@ -28,11 +28,17 @@ class Section:
 
     name: str
     kind: Kind
-    task: FewShotTask
+    task: TaskOptions
     runs: tuple[Finished, ...]
     groups: tuple[Group, ...]
     verdict: Verdict
     charts: tuple[drawing.Chart, ...]
+    details: Any
+
+    @property
+    def heading(self) -> str:
+        """What the task is, in a few words."""
+        return self.kind.heading(self.task, self.runs)
 
     @property
     def protocol(self) -> list[str]:
@@ -43,7 +49,7 @@ class Section:
     def published(self) -> list[tuple[Published, list[Group]]]:
         """Published figures and our settings of the same algorithm and estimator."""
         return [
-            (figure, [g for g in self.groups if _pair(g) == figure.match])
+            (figure, [g for g in self.groups if figure.fits(g)])
             for figure in self.kind.published(self.task)
         ]
 
@@ -66,7 +72,7 @@ def build(
     files: dict[str, str | bytes] = {
         "summary.csv": tables.summary_table(finished).to_csv(index=False, lineterminator="\n"),
         "metrics.csv": tables.metrics_table(finished).to_csv(index=False, lineterminator="\n"),
-        "summary.md": tables.markdown(settings.grid, finished, missing),
+        "summary.md": tables.markdown(settings.grid, finished, missing) + _more(sections),
         "report.html": _page(settings, finished, missing, sections),
     }
     for chart in (chart for section in sections for chart in section.charts):
@@ -74,13 +80,26 @@ def build(
     return files
 
 
-def _section(name: str, task: FewShotTask, runs: Sequence[Finished]) -> Section | None:
+def _more(sections: Sequence[Section]) -> str:
+    """What the kinds of task add to summary.md."""
+    said = [(s.name, s.kind.markdown(s.task, s.groups)) for s in sections]
+    return "".join(f"\n## Task `{name}`\n\n{words}\n" for name, words in said if words)
+
+
+def _section(name: str, task: TaskOptions, runs: Sequence[Finished]) -> Section | None:
     if not runs:
         return None
-    kind, groups = KINDS[task.kind], grouped(runs)
-    verdict = judge(runs, kind.higher_is_better)
-    drawn = tuple(kind.charts(name, groups))
-    return Section(name, kind, task, tuple(runs), tuple(groups), verdict, drawn)
+    own, groups = kind(task.kind), grouped(runs)
+    return Section(
+        name,
+        own,
+        task,
+        tuple(runs),
+        tuple(groups),
+        judge(runs, own.HIGHER),
+        tuple(own.charts(name, groups)),
+        own.details(task, groups),
+    )
 
 
 def _page(
@@ -102,6 +121,7 @@ def _page(
             machines=sorted({_machine(run) for run in finished}),
             dates=sorted({record.finished[:10] for record in records if record.finished}),
             caveats=caveats,
+            kind=lambda run: kind(run.setting.task.kind),
             definitions=tables.DEFINITIONS,
             hues=naming.HUES,
             ink=drawing,
@@ -128,10 +148,6 @@ def _environment() -> Environment:
         "plain": _plain,
     }
     return environment
-
-
-def _pair(group: Group) -> tuple[str, str]:
-    return group.first.setting.algorithm, group.first.setting.estimator
 
 
 def _machine(run: Finished) -> str:

@@ -14,17 +14,21 @@ from stages.reporting.inputs import Finished, Missing
 DEFINITIONS: dict[str, str] = {
     "run": "the setting's name in params.yaml",
     "grid": "the set of settings, one params.yaml",
-    "task": "the task of params.yaml: data, ways, shots, network, budget",
+    "task": "the task of params.yaml: data, ways and shots or imbalance, network, budget",
     "dataset": "the data set's name",
-    "algorithm": "what is meta-learned: maml a start, meta_sgd a start and rates, anil a body",
+    "algorithm": (
+        "what is meta-learned: maml a start, meta_sgd a start and rates, anil a body, reweight and "
+        "weight_net the weights of examples; the baselines nothing"
+    ),
     "estimator": "how the meta-gradient is had: which of the inner steps are differentiated",
-    "horizon": "k, the inner steps of an episode in meta-training",
+    "horizon": "k, the inner steps of meta-training; 1 for a baseline, which has none",
     "leaps": "m, the steps that lazy differentiates; empty for other estimators",
     "placement": "where lazy differentiates: start, end, tail or the steps' own numbers",
-    "seed": "of everything random in training; the test episodes are the same for all seeds",
-    "metric": "NAME@S: measured after S inner steps at test time",
-    "value": "mean over the test episodes, a fraction of 1",
-    "ci95": "half-width of the 95% interval of that mean over test episodes, a fraction of 1",
+    "weighted_step": "which inner step's weights are learned, last or first; empty for few-shot",
+    "seed": "of everything random in training; what is tested on is the same for all seeds",
+    "metric": "accuracy@S: after S inner steps at test time; error, error@GROUP: by class size",
+    "value": "mean over the test episodes or images, a fraction of 1",
+    "ci95": "half-width of the 95% interval of that mean over them, a fraction of 1",
     "meta_iterations": "updates of the meta-parameters that training made",
     "train_cpu_seconds": "CPU seconds of meta-training, all threads, without validation and logs",
     "peak_memory_mib": "largest memory of training before it validates, MiB (on a GPU: its own)",
@@ -58,6 +62,7 @@ def _row(run: Finished, metric: str) -> dict[str, Any]:
         "horizon": setting.horizon,
         "leaps": setting.leaps,
         "placement": naming.words(setting.placement),
+        "weighted_step": setting.weighted_step,
         "seed": setting.seed,
         "metric": metric,
         "value": score.value,
@@ -74,7 +79,7 @@ def markdown(grid: str, runs: Sequence[Finished], missing: Sequence[Missing]) ->
     """The Markdown twin of summary.csv, with the seeds taken together where there are several."""
     parts = [f"# Grid `{grid}`: {len(runs)} of {len(runs) + len(missing)} settings finished"]
     if runs:
-        parts += ["Percent +- the half-width of the 95% interval over test episodes."]
+        parts += ["Percent +- the half-width of the 95% interval over test episodes or images."]
         parts += [_table([_human(run) for run in runs])]
     if seeds := [_seeds(group) for group in grouped(runs) if len(group.runs) > 1]:
         parts += ["## Rows that differ by seed alone, together"]
@@ -100,10 +105,12 @@ def mib(value: float) -> str:
 
 
 def metric_words(metric: str) -> str:
-    """``accuracy@5`` as ``accuracy after 5 steps``."""
+    """``accuracy@5`` is ``accuracy after 5 steps``; ``error@few``, ``error, few-shot classes``."""
     name, _, step = metric.partition("@")
     if not step:
         return name
+    if not step.isdigit():
+        return f"{name}, {step}-shot classes"
     return f"{name} after {step} step{'' if step == '1' else 's'}"
 
 

@@ -70,9 +70,12 @@ def _same_steps(
     return tuple((name, tuple(standings(grouped(runs, name), higher))) for name in shared)
 
 
-def caveats(runs: Sequence[Finished]) -> list[str]:
-    """What a reader must know before believing a difference; only what applies."""
-    said = [_seed_caveat(runs)]
+def caveats(runs: Sequence[Finished], sample: str = "episodes") -> list[str]:
+    """What a reader must know before believing a difference; only what applies.
+
+    ``sample``: what the intervals of a single run are over, episodes or images of the test.
+    """
+    said = [_seed_caveat(runs, sample)]
     if len({(str(run.record.hardware), run.record.device) for run in runs}) > 1:
         said.append("The settings ran on different machines: their CPU times do not compare.")
     if any(run.record.device != "cpu" for run in runs):
@@ -84,15 +87,15 @@ def caveats(runs: Sequence[Finished]) -> list[str]:
     return said
 
 
-def _seed_caveat(runs: Sequence[Finished]) -> str:
+def _seed_caveat(runs: Sequence[Finished], sample: str) -> str:
     counts = {len(group.runs) for group in grouped(runs)}
     if max(counts) == 1:
         return (
-            "One seed a setting: the intervals cover the choice of test episodes, not the luck "
+            f"One seed a setting: the intervals cover the choice of test {sample}, not the luck "
             "of training. Small differences may turn with another seed."
         )
     few = "" if min(counts) > 1 else " Settings with a single seed have the first part only."
     return (
-        "Intervals of settings with several seeds add the variance over test episodes and the "
+        f"Intervals of settings with several seeds add the variance over test {sample} and the "
         f"t-interval over seeds (wide for two or three seeds).{few}"
     )

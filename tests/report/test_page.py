@@ -104,3 +104,17 @@ def test_text_of_charts_follows_the_colour_scheme(opened: Any) -> None:
     page, title = opened.evaluate(colours)
     dark = opened.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     assert (page == title) if dark else (title == "rgb(51, 51, 51)")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_the_long_tail_fits_too(browser: Any, longtail: Path, width: int, scheme: str) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto((longtail / "results/toy/report.html").as_uri())
+    assert page.locator("figure svg[role=img]").count() == 5
+    assert page.evaluate(OVERLAPS) == page.evaluate(CUT) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    tight = page.locator("table.tight")
+    assert tight.locator("tbody tr").count() == 9
+    if width == 1280:  # no column hides to the right
+        assert tight.evaluate("t => t.scrollWidth - t.parentElement.clientWidth") <= 0
+    page.close()

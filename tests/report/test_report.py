@@ -18,8 +18,8 @@ from tests.report import grid
 
 CHARTS = ("accuracy-horizon", "accuracy-cpu", "accuracy-steps", "cpu-horizon", "memory-horizon")
 EXACTLY = (
-    "run,grid,task,dataset,algorithm,estimator,horizon,leaps,placement,seed,metric,value,ci95,"
-    "meta_iterations,train_cpu_seconds,peak_memory_mib,device,commit"
+    "run,grid,task,dataset,algorithm,estimator,horizon,leaps,placement,weighted_step,seed,metric,"
+    "value,ci95,meta_iterations,train_cpu_seconds,peak_memory_mib,device,commit"
 )
 
 
@@ -154,7 +154,12 @@ def test_every_column_is_defined() -> None:
 
 @pytest.mark.parametrize(
     ("metric", "words"),
-    [("accuracy@1", "accuracy after 1 step"), ("accuracy@20", "accuracy after 20 steps")],
+    [
+        ("accuracy@1", "accuracy after 1 step"),
+        ("accuracy@20", "accuracy after 20 steps"),
+        ("error", "error"),
+        ("error@few", "error, few-shot classes"),
+    ],
 )
 def test_metric_names_for_people(metric: str, words: str) -> None:
     assert tables.metric_words(metric) == words
