@@ -48,7 +48,7 @@ def main(
     """Compare run NAME's adapt.onnx with PyTorch at 1, 5, 10 and 50 steps."""
     setting = resolve(load(Path(params)), name)
     torch.set_num_threads(1)
-    data = load_data(folders.prepared(setting.grid, setting.task_name) / "test")
+    data = load_data(folders.images(setting.grid, setting.task_name, "test"))
     learned = fewshot.load(setting, load_theta(folders.trained(setting.grid, name), CPU), data)
     feeds = fewshot.feeds(learned, data, episodes, 0)
     file = folders.exported(setting.grid, name) / fewshot.ADAPT

@@ -51,7 +51,7 @@ def main(
     """Compare smaller variants of run NAME's files with the files themselves."""
     setting = resolve(load(Path(params)), name)
     torch.set_num_threads(1)
-    data = load_data(folders.prepared(setting.grid, setting.task_name) / "test")
+    data = load_data(folders.images(setting.grid, setting.task_name, "test"))
     learned = fewshot.load(setting, load_theta(folders.trained(setting.grid, name), CPU), data)
     feeds = fewshot.feeds(learned, data, episodes, 0)
     folder = folders.exported(setting.grid, name)

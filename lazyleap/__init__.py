@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lazyleap.algorithms import ANIL as ANIL
     from lazyleap.algorithms import MAML as MAML
+    from lazyleap.algorithms import MetaAttack as MetaAttack
     from lazyleap.algorithms import MetaSGD as MetaSGD
     from lazyleap.algorithms import Reweight as Reweight
     from lazyleap.algorithms import Weighted as Weighted
@@ -33,7 +34,8 @@ __version__ = "0.1.0"
 _HOME = {
     **dict.fromkeys(("Batch", "Bilevel", "Task", "Tree"), "lazyleap.bilevel"),
     **dict.fromkeys(
-        ("ANIL", "MAML", "MetaSGD", "Reweight", "WeightNet", "Weighted"), "lazyleap.algorithms"
+        ("ANIL", "MAML", "MetaAttack", "MetaSGD", "Reweight", "WeightNet", "Weighted"),
+        "lazyleap.algorithms",
     ),
     **dict.fromkeys(
         ("Exact", "FirstOrder", "Implicit", "Lazy", "MetaGradient", "Reptile", "Unrolled"),

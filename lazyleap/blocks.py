@@ -27,3 +27,11 @@ class Outer(Block):
     lr: Rate
     schedule: Literal["constant", "cosine", "step"]
     clip_norm: Rate | None
+
+
+class AlgorithmOptions(Block):
+    """Inner rate (or where learned rates start) and momentum, and the outer optimiser."""
+
+    inner_lr: Rate
+    momentum: Momentum
+    outer: Outer

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from lazyleap.algorithms import ANIL, MAML, SGD, MetaSGD
-from lazyleap.config import AlgorithmOptions
+from lazyleap.algorithms import ANIL, MAML, SGD, MetaAttack, MetaSGD
+from lazyleap.blocks import AlgorithmOptions
 from lazyleap.config_longtail import WeightNetOptions
 from lazyleap.estimators import (
     Estimator,
@@ -20,7 +20,12 @@ from lazyleap.learner import OuterOptions
 from lazyleap.models import functional, weights
 from lazyleap.settings import Setting
 
-ALGORITHMS: dict[str, type[MAML]] = {"maml": MAML, "meta_sgd": MetaSGD, "anil": ANIL}
+ALGORITHMS: dict[str, type[MAML]] = {
+    "maml": MAML,
+    "meta_sgd": MetaSGD,
+    "anil": ANIL,
+    "meta_attack": MetaAttack,
+}
 
 
 def algorithm(setting: Setting, network: nn.Module) -> MAML:

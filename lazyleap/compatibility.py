@@ -15,10 +15,12 @@ Placement = str | Sequence[int]
 FEW_SHOT = ("maml", "meta_sgd", "anil")
 WEIGHTINGS = ("reweight", "weight_net")
 BASELINES = ("cross_entropy", "class_balanced", "ldam_drw")
-ALGORITHMS = FEW_SHOT + WEIGHTINGS + BASELINES
+ATTACKS = ("meta_attack", "zoo", "square", "random_direction")
+UNTRAINED = ATTACKS[1:]
+ALGORITHMS = FEW_SHOT + WEIGHTINGS + BASELINES + ATTACKS
 META = ("first_order", "lazy", "exact", "unrolled", "reptile", "implicit")
 ESTIMATORS = (*META, "none")
-KINDS = {"fewshot": FEW_SHOT, "longtail": WEIGHTINGS + BASELINES}
+KINDS = {"fewshot": FEW_SHOT, "longtail": WEIGHTINGS + BASELINES, "attack": ATTACKS}
 """Which algorithms each kind of task has."""
 
 _RATES = "its learned rates would get no gradient"
@@ -32,10 +34,13 @@ REFUSED: dict[tuple[str, str], str] = {
     ("meta_sgd", "implicit"): _RATES,
     ("anil", "reptile"): "its body takes no inner step, so s_0 - s_k says nothing of it",
     **{(algorithm, name): why for algorithm in WEIGHTINGS for name, why in _WEIGHTS.items()},
-    **{(name, "none"): "what it learns needs a gradient" for name in FEW_SHOT + WEIGHTINGS},
+    **{
+        (name, "none"): "what it learns needs a gradient"
+        for name in (*FEW_SHOT, *WEIGHTINGS, "meta_attack")
+    },
     **{
         (algorithm, name): "it has no meta-gradient; its estimator is 'none'"
-        for algorithm in BASELINES
+        for algorithm in BASELINES + UNTRAINED
         for name in META
     },
 }

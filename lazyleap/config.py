@@ -10,7 +10,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lazyleap.blocks import Block, Count, Momentum, Name, Outer, Rate, Seed
+from lazyleap.blocks import AlgorithmOptions, Block, Count, Name, Rate, Seed
+from lazyleap.config_attack import (
+    AttackBaseline,
+    AttackTask,
+    Classifier,
+    MetaAttackOptions,
+    RandomDirectionOptions,
+    SquareOptions,
+    Target,
+    ZooOptions,
+)
 from lazyleap.config_longtail import (
     BaselineOptions,
     ClassBalancedOptions,
@@ -104,18 +114,10 @@ class FewShotTask(Block):
         return self
 
 
-TaskOptions = Annotated[FewShotTask | LongTailTask, Field(discriminator="kind")]
+TaskOptions = Annotated[FewShotTask | LongTailTask | AttackTask, Field(discriminator="kind")]
 
 
-class AlgorithmOptions(Block):
-    """Inner rate (or where learned rates start) and momentum, and the outer optimiser."""
-
-    inner_lr: Rate
-    momentum: Momentum
-    outer: Outer
-
-
-AnyAlgorithm = AlgorithmOptions | WeightingOptions | BaselineOptions
+AnyAlgorithm = AlgorithmOptions | WeightingOptions | BaselineOptions | AttackBaseline
 
 
 class Algorithms(Block):
@@ -129,6 +131,10 @@ class Algorithms(Block):
     cross_entropy: BaselineOptions | None = None
     class_balanced: ClassBalancedOptions | None = None
     ldam_drw: LdamOptions | None = None
+    meta_attack: MetaAttackOptions | None = None
+    zoo: ZooOptions | None = None
+    square: SquareOptions | None = None
+    random_direction: RandomDirectionOptions | None = None
 
 
 class Empty(Block):
@@ -188,4 +194,6 @@ class Settings(Block):
     tasks: dict[Name, TaskOptions]
     algorithms: Algorithms
     estimators: Estimators
+    surrogates: dict[Name, Classifier]
+    targets: dict[Name, Target]
     runs: Annotated[dict[Name, Run], Field(min_length=1)]

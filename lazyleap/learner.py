@@ -92,6 +92,7 @@ class MetaLearner:
         sample: the meta-batch of an iteration.
         accuracy: a score in 0..1 of one task's ``(phi, theta, task)``, for the log.
         score: what validation says of theta, larger is better; may be costly.
+        scored: the tag that ``accuracy`` is logged under.
     """
 
     def __init__(
@@ -103,8 +104,10 @@ class MetaLearner:
         sample: Callable[[int], Sequence[Task]],
         accuracy: Callable[[Tree, Tree, Task], float],
         score: Callable[[Tree], Metrics],
+        scored: str = "train/outer_accuracy",
     ) -> None:
         self.problem, self.estimator = problem, estimator
+        self._scored = scored
         self.sample, self.accuracy, self._score = sample, accuracy, score
         self._outer = OuterOptimizer(theta, outer)
 
@@ -132,7 +135,7 @@ class MetaLearner:
         ]
         lengths = [travel(path) for path in meta.paths]
         mean = {key: sum(each[key] for each in lengths) / len(lengths) for key in lengths[0]}
-        return {"train/outer_accuracy": sum(scores) / len(scores), **mean}
+        return {self._scored: sum(scores) / len(scores), **mean}
 
     def validate(self) -> Metrics:
         """Validation of theta as it is; ``validation/score`` is what decides."""
@@ -145,6 +148,30 @@ class MetaLearner:
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state`."""
         self._outer.load_state(state)
+
+
+class Untrained:
+    """Nothing to learn: theta is empty, and there are no iterations."""
+
+    @property
+    def theta(self) -> dict[str, Tensor]:
+        """Empty."""
+        return {}
+
+    def step(self, iteration: int, *, describe: bool) -> Metrics:
+        """Nothing to do."""
+        return {}
+
+    def validate(self) -> Metrics:
+        """Nothing to judge."""
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        """Empty."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Nothing to do."""
 
 
 def travel(path: Path) -> Metrics:

@@ -12,9 +12,26 @@ from pydantic import BaseModel, ValidationError
 
 from lazyleap.blocks import Block
 from lazyleap.compatibility import KINDS, check_kind, check_pair, teacher_steps, with_weighted
-from lazyleap.config import AnyAlgorithm, FewShotTask, ImplicitOptions, LazyOptions, Run, Settings
+from lazyleap.config import (
+    AnyAlgorithm,
+    FewShotTask,
+    ImplicitOptions,
+    LazyOptions,
+    Run,
+    Settings,
+    TaskOptions,
+)
+from lazyleap.config_attack import (
+    AttackBaseline,
+    AttackTask,
+    check_attack,
+    check_classifiers,
+    of_task,
+)
 from lazyleap.config_longtail import BaselineOptions, LongTailTask, WeightingOptions
 from lazyleap.errors import InputError, nearest
+
+TARGETS = ("trained", "onnx")  # kinds of targets
 
 
 @dataclass(frozen=True)
@@ -22,13 +39,14 @@ class Setting:
     """One run with its overrides resolved: all that meta-training needs to know.
 
     ``teacher`` holds the steps of 0..horizon-1 that the teacher takes, for ``lazy`` alone;
-    ``weighted_step`` is of example weightings; baselines have no ``inner_lr``.
+    ``weighted_step`` is of example weightings; baselines have no ``inner_lr``. ``surrogates`` and
+    ``targets`` name the classifiers of an attack's task.
     """
 
     name: str
     grid: str
     task_name: str
-    task: FewShotTask | LongTailTask
+    task: FewShotTask | LongTailTask | AttackTask
     algorithm: str
     algorithm_options: AnyAlgorithm
     estimator: str
@@ -43,6 +61,8 @@ class Setting:
     inner_lr: float | None
     meta_iterations: int
     threads: int
+    surrogates: tuple[str, ...]
+    targets: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """All that training depends on, as plain numbers and words, for JSON and digests."""
@@ -50,6 +70,7 @@ class Setting:
         plain["task"] = self.task.model_dump(include={"kind", "model", "training"})
         plain["algorithm_options"] = self.algorithm_options.model_dump()
         plain["implicit"] = self.implicit and self.implicit.model_dump()
+        del plain["targets"]  # training knows nothing of them
         return plain
 
 
@@ -71,6 +92,10 @@ def load(path: Path) -> Settings:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
         raise InputError(_sentence(path, error)) from error
+    try:
+        check_classifiers(settings.tasks, settings.surrogates, settings.targets)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     for name in settings.runs:
         try:
             resolve(settings, name)
@@ -90,6 +115,8 @@ def resolve(settings: Settings, name: str) -> Setting:
     task = _pick(settings.tasks, run.task, "tasks")
     check_pair(run.algorithm, run.estimator)
     check_kind(task.kind, run.algorithm)
+    if isinstance(task, AttackTask):
+        check_attack(run.task, run.algorithm, settings.surrogates, settings.targets)
     options: AnyAlgorithm = _block(settings.algorithms, run.algorithm, "algorithms")
     estimator: Block = _block(settings.estimators, run.estimator, "estimators")
     weighted_step, inner_lr = _weighted_step(run, options), _inner_lr(run, options)
@@ -113,8 +140,10 @@ def resolve(settings: Settings, name: str) -> Setting:
         lam=lam,
         weighted_step=weighted_step,
         inner_lr=inner_lr,
-        meta_iterations=run.meta_iterations or task.training.meta_iterations,
+        meta_iterations=_meta_iterations(run, task, options),
         threads=settings.threads,
+        surrogates=of_task(settings.surrogates, run.task),
+        targets=of_task(settings.targets, run.task),
     )
 
 
@@ -140,15 +169,22 @@ def _weighted_step(run: Run, options: AnyAlgorithm) -> str | None:
     return None
 
 
+def _meta_iterations(run: Run, task: TaskOptions, options: AnyAlgorithm) -> int:
+    """How many there are; none where nothing is trained."""
+    if not isinstance(options, AttackBaseline):
+        return run.meta_iterations or task.training.meta_iterations
+    if run.meta_iterations is not None:
+        raise InputError(f"meta_iterations does not go with algorithm '{run.algorithm}'")
+    return 0
+
+
 def _inner_lr(run: Run, options: AnyAlgorithm) -> float | None:
-    if not isinstance(options, BaselineOptions):
+    if not isinstance(options, BaselineOptions | AttackBaseline):
         return run.inner_lr or options.inner_lr
     if run.inner_lr is not None:
         raise InputError(f"inner_lr does not go with algorithm '{run.algorithm}'")
     if run.horizon != 1:
-        raise InputError(
-            f"horizon {run.horizon}: with estimator 'none' there is but the real step: 1"
-        )
+        raise InputError(f"horizon {run.horizon}: with estimator 'none' nothing is looked ahead: 1")
     return None
 
 
@@ -168,7 +204,7 @@ def _block(blocks: BaseModel, name: str, where: str) -> Any:
 def _sentence(path: Path, error: ValidationError) -> str:
     first = error.errors()[0]
     place = [str(part) for part in first["loc"] if not str(part).startswith("function-")]
-    if place[0] == "tasks" and place[2:3] and place[2] in KINDS:
+    if place[0] in ("tasks", "targets") and place[2:3] and place[2] in (*KINDS, *TARGETS):
         del place[2]  # the kind's own name, which is no key of the file
     where, value = ".".join(place), first["input"]
     if first["type"] == "extra_forbidden":

@@ -200,7 +200,7 @@ def _report(
 
 
 def _blocked(grid: Plan, run: str, broken: dict[str, StageError]) -> bool:
-    error = broken.get(grid.needs(run))
+    error = next((broken[name] for name in grid.needs(run) if name in broken), None)
     if error is not None:
         watching().end(run, "skipped", f"{error.stage} failed")
     return error is not None

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from lazyleap.config import Settings
+from lazyleap.config_attack import of_task
 from lazyleap.errors import InputError, nearest
 from lazyleap.settings import load, resolve
 from pipeline import dvc
@@ -42,16 +43,19 @@ class Plan:
         for task in dict.fromkeys(self.settings.runs[run].task for run in self.runs):
             fetch = self._fetch(task)
             stages.update({name: [validate] for name in fetch})
-            stages[self.stage("prepare", task)] = [validate, *fetch]
+            prepare = self.stage("prepare", task)
+            stages[prepare] = [validate, *fetch]
+            stages.update({name: [prepare] for name in self._classifiers(task)})
         return stages
 
     def longest_first(self) -> list[str]:
         """The settings by the work they are likely to be, so that none is left over at the end."""
         return sorted(self.runs, key=lambda run: -self._work(run))
 
-    def needs(self, run: str) -> str:
-        """The stage of the head that a setting waits for."""
-        return self.stage("prepare", self.settings.runs[run].task)
+    def needs(self, run: str) -> list[str]:
+        """The stages of the head that a setting waits for."""
+        task = self.settings.runs[run].task
+        return [self.stage("prepare", task), *self._classifiers(task)]
 
     def targets(self) -> list[str]:
         """What to ask DVC's status about."""
@@ -60,6 +64,13 @@ class Plan:
     def _work(self, run: str) -> int:
         found = resolve(self.settings, run)
         return found.horizon * found.meta_iterations
+
+    def _classifiers(self, task: str) -> list[str]:
+        surrogates = of_task(self.settings.surrogates, task)
+        return [
+            *(self.stage("surrogate", name) for name in surrogates),
+            *(self.stage("target", name) for name in of_task(self.settings.targets, task)),
+        ]
 
     def _fetch(self, task: str) -> list[str]:
         source = self.settings.tasks[task].dataset.source

@@ -34,12 +34,7 @@ class Board:
 
     def pictures(self, tag: str, cells: Tensor) -> None:
         """Images ``[rows, columns, C, H, W]`` as one grid, stretched to the full grey scale."""
-        low, high = cells.min(), cells.max()
-        shown = (cells - low) / (high - low).clamp(min=1e-12)
-        framed = torch.nn.functional.pad(shown, (1, 1, 1, 1), value=0.5)
-        rows, columns, channels, height, width = framed.shape
-        grid = framed.permute(2, 0, 3, 1, 4).reshape(channels, rows * height, columns * width)
-        self._writer.add_image(tag, grid, 0)
+        self._writer.add_image(tag, tiled(cells), 0)
 
     def glimpse(self, iteration: int, tag: str, images: Tensor, words: Sequence[str]) -> None:
         """Images ``[n, C, H, W]`` in a row, stretched to the full grey scale, ``words`` below."""
@@ -71,6 +66,21 @@ class Board:
     def close(self) -> None:
         """Flush and close."""
         self._writer.close()
+
+
+def tiled(cells: Tensor) -> Tensor:
+    """Images ``[rows, columns, C, H, W]`` as one ``[C, h, w]`` in 0..1, the full scale used."""
+    low, high = cells.min(), cells.max()
+    shown = (cells - low) / (high - low).clamp(min=1e-12)
+    framed = torch.nn.functional.pad(shown, (1, 1, 1, 1), value=0.5)
+    rows, columns, channels, height, width = framed.shape
+    return framed.permute(2, 0, 3, 1, 4).reshape(channels, rows * height, columns * width)
+
+
+def save_picture(path: Path, cells: Tensor) -> None:
+    """The same as a PNG file: grey, or red, green and blue."""
+    grid = (255 * tiled(cells.cpu())).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(grid.squeeze(2) if grid.shape[2] == 1 else grid).save(path)
 
 
 def _rgb(pixels: Any) -> tuple[int, int, int]:

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import csv
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from lazyleap.datasets.store import load as load_data
 from lazyleap.files import replacing
-from lazyleap.kinds import kind
+from lazyleap.kinds import Verdict, kind
 from lazyleap.settings import load, resolve
 from stages import folders, machine
+from stages.board import Board, save_picture
 from stages.finish import write_json
 from stages.program import Params, Traceback, run
 from stages.trained import load_theta
 
 
 def main(name: str, params: Params = "params.yaml", traceback: Traceback = False) -> None:
-    """Write metrics.json and curve.csv of run NAME."""
+    """Write metrics.json, curve.csv and pictures of run NAME."""
     settings = load(Path(params))
     setting = resolve(settings, name)
     torch.set_num_threads(setting.threads)
     device = machine.device(settings.device)
-    data = load_data(folders.prepared(setting.grid, setting.task_name) / "test")
+    data = load_data(folders.images(setting.grid, setting.task_name, "test"))
     theta = load_theta(folders.trained(setting.grid, name), device)
-    metrics, curve = kind(setting.task.kind).judge(setting, theta, data, device)
+    verdict = kind(setting.task.kind).judge(setting, theta, data, device)
     named = {
         "run": name,
         "grid": setting.grid,
@@ -38,9 +41,24 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
         )},
     }  # fmt: skip
     with replacing(folders.evaluated(setting.grid, name)) as folder:
-        write_json(folder / "metrics.json", named | metrics)
+        write_json(folder / "metrics.json", named | verdict.metrics)
         with (folder / "curve.csv").open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(curve)
+            csv.writer(file, lineterminator="\n").writerows(verdict.curve)
+        show(verdict, folder)
+
+
+def show(verdict: Verdict, folder: Path) -> None:
+    """Pictures and what they are of, as files and, apart, as events; both may be none."""
+    (folder / "pictures").mkdir()
+    (folder / "tensorboard").mkdir()
+    for file, array in verdict.arrays.items():
+        np.save(folder / "pictures" / f"{file}.npy", array)
+    if not verdict.pictures:
+        return
+    with closing(Board(folder / "tensorboard")) as board:
+        for tag, cells in verdict.pictures.items():
+            board.pictures(tag, cells)
+            save_picture(folder / "pictures" / f"{tag.rpartition('/')[2]}.png", cells)
 
 
 if __name__ == "__main__":

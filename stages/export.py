@@ -29,7 +29,7 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
     torch.set_num_threads(setting.threads)
     trained = folders.trained(setting.grid, name)
     theta = load_theta(trained, torch.device("cpu"))
-    data = load_data(folders.prepared(setting.grid, setting.task_name) / "test")
+    data = load_data(folders.images(setting.grid, setting.task_name, "test"))
     exporter = exporter_of(setting.task.kind)
     models, checks, about = exporter.export(setting, theta, data)
     parity.require(checks)

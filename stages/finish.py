@@ -49,8 +49,13 @@ def describe(setting: Setting, data: Prepared, progress: Progress) -> dict[str, 
         "licence": info.get("licence", ""),
         "citation": info.get("citation", ""),
         "best_iteration": progress.best_iteration,
-        "best_validation": progress.best_score,
+        "best_validation": best(progress),
     }
+
+
+def best(progress: Progress) -> float | None:
+    """The best validation score; None where nothing was trained."""
+    return progress.best_score if progress.iteration else None
 
 
 def make_record(setting: Setting, progress: Progress) -> dict[str, Any]:
@@ -66,7 +71,7 @@ def make_record(setting: Setting, progress: Progress) -> dict[str, Any]:
         "resumed": progress.resumed,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "best_iteration": progress.best_iteration,
-        "best_validation": progress.best_score,
+        "best_validation": best(progress),
     }
 
 
@@ -89,5 +94,6 @@ def _summarise(setting: Setting, record: dict[str, Any], work: Path) -> None:
     )
     chosen = {key: plain[key] for key in (*shown, "inner_lr", "seed", "meta_iterations")}
     board = Board(work / "tensorboard")
-    board.summary(chosen, {"hparam/validation_score": record["best_validation"]})
+    score = record["best_validation"]
+    board.summary(chosen, {} if score is None else {"hparam/validation_score": score})
     board.close()

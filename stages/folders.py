@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 
 def raw(dataset: str) -> Path:
@@ -16,8 +17,23 @@ def validated(grid: str) -> Path:
 
 
 def prepared(grid: str, task: str) -> Path:
-    """Arrays and fixed episodes of a task; ``train/`` and ``test/`` below it never meet."""
+    """All of a task; ``train/`` and ``test/`` below it never meet."""
     return Path("data/prepare") / grid / task
+
+
+def images(grid: str, task: str, side: Literal["train", "test"]) -> Path:
+    """Arrays of a task's one side, and what was drawn of them for all settings."""
+    return prepared(grid, task) / side / "images"
+
+
+def surrogate(grid: str, task: str, name: str) -> Path:
+    """A classifier that attacks are learned from: on the side of training."""
+    return prepared(grid, task) / "train" / "surrogates" / name
+
+
+def target(grid: str, task: str, name: str) -> Path:
+    """A classifier to be attacked: on the side of the test."""
+    return prepared(grid, task) / "test" / "targets" / name
 
 
 def trained(grid: str, run: str) -> Path:

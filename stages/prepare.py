@@ -43,11 +43,12 @@ def main(task: str, params: Params = "params.yaml", traceback: Traceback = False
 
 
 def write(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> None:
-    """Save all but the test split to ``folder/train``, the test split to ``folder/test``."""
+    """Save the test split to ``folder/test/images``, all others to ``folder/train/images``."""
     mean, std = moments(sets["train"].images)
     about = {**info, "mean": mean, "std": std}
-    save(folder / "train", {name: part for name, part in sets.items() if name != "test"}, about)
-    save(folder / "test", {"test": sets["test"]}, about)
+    others = {name: part for name, part in sets.items() if name != "test"}
+    save(folder / "train" / "images", others, about)
+    save(folder / "test" / "images", {"test": sets["test"]}, about)
 
 
 def describe(dataset: Any) -> dict[str, str]:

@@ -19,11 +19,11 @@ from lazyleap.errors import InputError
 def fingerprint(setting: dict[str, Any], data: Path, code: list[Path]) -> str:
     """Digest of configuration, data and code: another one of any is another run.
 
-    ``data`` is a prepared folder: its description holds the digest of its arrays, and what was
-    drawn for it lies beside them.
+    ``data`` is a task's ``train`` folder: the images' description holds the digest of its arrays,
+    and what was drawn for it lies beside them; surrogates are small.
     """
     total = hashlib.sha256(json.dumps(setting, sort_keys=True).encode())
-    small = sorted([*data.glob("*.json"), *data.glob("*.npz")])
+    small = sorted(p for end in ("json", "npz", "safetensors") for p in data.rglob(f"*.{end}"))
     for path in [*small, *sorted(file for entry in code for file in _files(entry))]:
         total.update(path.as_posix().encode() + path.read_bytes())
     return total.hexdigest()[:16]

@@ -15,7 +15,7 @@ import torch
 import typer
 
 from lazyleap import checkpoint
-from lazyleap.config import AlgorithmOptions
+from lazyleap.blocks import AlgorithmOptions
 from lazyleap.config_longtail import LongTailTask, WeightNetOptions
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import DivergedError
@@ -31,8 +31,8 @@ from stages.program import Params, Traceback, run
 CODE = [
     Path("stages/train.py"),
     *(Path("lazyleap") / name for name in (
-        "algorithms", "bilevel.py", "build.py", "estimators", "kinds", "learner.py", "models",
-        "seeding.py", "tasks", "training.py", "weighting",
+        "algorithms", "attack/goals.py", "bilevel.py", "build.py", "estimators", "kinds",
+        "learner.py", "models", "seeding.py", "tasks", "training.py", "weighting",
     )),
 ]  # fmt: skip
 """The files whose change makes a checkpoint another run's; those that dvc.yaml names."""
@@ -54,8 +54,8 @@ def main(
     torch.set_num_threads(setting.threads)
     device = machine.device(settings.device)
     scratch.end_with_parent()
-    data = load_data(folders.prepared(setting.grid, setting.task_name) / "train")
-    mark = scratch.fingerprint(setting.to_dict(), data.folder, CODE)
+    data = load_data(folders.images(setting.grid, setting.task_name, "train"))
+    mark = scratch.fingerprint(setting.to_dict(), data.folder.parent, CODE)
     with scratch.claimed(folders.scratch(setting.grid, name, mark)) as work:
         learner = kind(setting.task.kind).learner(setting, data, device)
         progress = train(setting, learner, work, max_seconds, device)

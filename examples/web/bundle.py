@@ -1,7 +1,7 @@
 """Put a model and some images beside the page, in bundle/ (not in git).
 
     python examples/web/bundle.py artifacts/export/quick/maml-lazy-k10/adapt.onnx \
-        data/prepare/quick/glyphs/test
+        data/prepare/quick/glyphs/test/images
 
 The images are of test classes, which meta-training has not seen: some to teach, one of each class
 held back to ask about. Needs numpy and Pillow.

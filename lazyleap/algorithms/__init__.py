@@ -1,6 +1,7 @@
 """Choices of the four functions of a meta-learning problem (:mod:`lazyleap.bilevel`)."""
 
 from lazyleap.algorithms.anil import ANIL
+from lazyleap.algorithms.attack import MetaAttack
 from lazyleap.algorithms.maml import MAML
 from lazyleap.algorithms.meta_sgd import MetaSGD
 from lazyleap.algorithms.reweight import Reweight
@@ -8,4 +9,14 @@ from lazyleap.algorithms.sgd import SGD
 from lazyleap.algorithms.weight_net import WeightNet
 from lazyleap.algorithms.weighting import Weighted, Weighting
 
-__all__ = ["ANIL", "MAML", "SGD", "MetaSGD", "Reweight", "WeightNet", "Weighted", "Weighting"]
+__all__ = [
+    "ANIL",
+    "MAML",
+    "SGD",
+    "MetaAttack",
+    "MetaSGD",
+    "Reweight",
+    "WeightNet",
+    "Weighted",
+    "Weighting",
+]

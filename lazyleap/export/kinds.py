@@ -30,7 +30,7 @@ class Exporter(Protocol):
     """What a module has that exports a kind of task."""
 
     def export(self, setting: Setting, theta: Tree, data: Prepared) -> Exported:
-        """The files of a trained run; ``data`` is the task's ``test`` folder, to check them on."""
+        """The files of a trained run; ``data`` is the task's ``test/images``, to check on."""
         ...
 
     def describe(self, facts: Mapping[str, str]) -> str:
@@ -38,7 +38,7 @@ class Exporter(Protocol):
         ...
 
 
-_MODULES = {"fewshot": "lazyleap.export.fewshot", "longtail": "lazyleap.export.longtail"}
+_MODULES = {name: f"lazyleap.export.{name}" for name in ("fewshot", "longtail", "attack")}
 
 
 def exporter_of(kind: str) -> Exporter:

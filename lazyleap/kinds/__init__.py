@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lazyleap.bilevel import Tree
@@ -36,10 +37,15 @@ class Drawn(Protocol):
 
 
 class Verdict(NamedTuple):
-    """``metrics`` for metrics.json; ``curve`` rows for curve.csv, the header first."""
+    """``metrics`` for metrics.json; ``curve`` rows for curve.csv, the header first.
+
+    ``arrays`` by file name, and ``pictures``: image grids by name, as for training.
+    """
 
     metrics: dict[str, Any]
     curve: list[tuple[Any, ...]]
+    arrays: Mapping[str, NDArray[Any]] = {}
+    pictures: Mapping[str, Tensor] = {}
 
 
 class Glimpse(NamedTuple):
@@ -59,7 +65,7 @@ class Kind(Protocol):
         ...
 
     def learner(self, setting: Setting, data: Prepared, device: torch.device) -> Learner:
-        """What the training loop trains; ``data`` is the task's ``train`` folder."""
+        """What the training loop trains; ``data`` is the task's ``train/images``."""
         ...
 
     def pictures(self, learner: Learner) -> dict[str, Tensor]:
@@ -75,11 +81,11 @@ class Kind(Protocol):
         ...
 
     def judge(self, setting: Setting, theta: Tree, data: Prepared, device: torch.device) -> Verdict:
-        """Metrics of ``theta``; ``data`` is the task's ``test`` folder."""
+        """Metrics of ``theta``; ``data`` is the task's ``test/images``."""
         ...
 
 
-_MODULES = {"fewshot": "lazyleap.kinds.fewshot", "longtail": "lazyleap.kinds.longtail"}
+_MODULES = {name: f"lazyleap.kinds.{name}" for name in ("fewshot", "longtail", "attack")}
 
 
 def kind(name: str) -> Kind:

@@ -24,7 +24,7 @@ from lazyleap.tasks.fewshot import Episodes, Pixels, Sampler, as_tasks
 from lazyleap.training import Metrics
 
 KEEP = "best"
-VALIDATION, TEST = "train/validation.npz", "test/episodes.npz"
+VALIDATION, TEST = "train/images/validation.npz", "test/images/episodes.npz"
 
 
 def draw(sets: Mapping[str, ImageSet], options: FewShotTask) -> dict[str, Drawn]:
@@ -107,7 +107,7 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
     metrics = {
         "metrics": {f"accuracy@{s}": interval(values) for s, values in found.items()},
         "primary": f"accuracy@{k}",
-        "norm": setting.task.model.norm,
+        "norm": _task(setting).model.norm,
         "way": episodes.support.shape[1],
         "shot": episodes.support.shape[2],
         "test_digest": episodes.digest,

@@ -27,7 +27,7 @@ from lazyleap.weighting.learner import WeightedLearner
 
 KEEP = "last"  # a published schedule ends where it means to, and no images are left to choose by
 SHOWN = 16  # images of a glimpse
-TRAIN, TEST = "train/longtail.npz", "test/longtail.npz"
+TRAIN, TEST = "train/images/longtail.npz", "test/images/longtail.npz"
 
 
 def draw(sets: Mapping[str, ImageSet], options: LongTailTask) -> dict[str, Drawn]:

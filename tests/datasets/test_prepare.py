@@ -66,7 +66,7 @@ def prepared():
 
 def test_test_images_are_kept_apart(project):
     main(write_params())
-    train, test = load(prepared() / "train"), load(prepared() / "test")
+    train, test = load(prepared() / "train/images"), load(prepared() / "test/images")
     assert set(train.info["splits"]) == {"train", "val"}
     assert set(test.info["splits"]) == {"test"}
     assert test.info["mean"] == train.info["mean"]
@@ -78,7 +78,7 @@ def test_episodes_are_fixed_by_the_seed(project):
     digests = []
     for seed in (0, 0, 1):
         main(write_params(seed=seed))
-        episodes = Episodes.load(prepared() / "test" / "episodes.npz")
+        episodes = Episodes.load(prepared() / "test/images/episodes.npz")
         assert episodes.query.shape == (4, 2, 2)
         digests.append(episodes.digest)
     assert digests[0] == digests[1] != digests[2]

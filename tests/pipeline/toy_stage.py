@@ -30,8 +30,8 @@ def write(folder: Path, **files: str) -> None:
 
 def outs() -> None:
     if STAGE == "prepare":
-        write(folders.prepared(GRID, KEY) / "train", data_txt=KEY)
-        write(folders.prepared(GRID, KEY) / "test", data_txt=KEY)
+        write(folders.images(GRID, KEY, "train"), data_txt=KEY)
+        write(folders.images(GRID, KEY, "test"), data_txt=KEY)
     elif STAGE == "train":
         write(folders.trained(GRID, KEY), setting_json=json.dumps(PARAMS["runs"][KEY]))
         write(folders.record(GRID, KEY), record_json=json.dumps({"at": time.time()}))

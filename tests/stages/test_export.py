@@ -44,8 +44,10 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def episode(shots: int, queries: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    images = np.load("data/prepare/quick/glyphs/test/test_images.npy").astype(np.float32) / 255
-    labels = np.load("data/prepare/quick/glyphs/test/test_labels.npy")
+    images = (
+        np.load("data/prepare/quick/glyphs/test/images/test_images.npy").astype(np.float32) / 255
+    )
+    labels = np.load("data/prepare/quick/glyphs/test/images/test_labels.npy")
     rows = [np.flatnonzero(labels == c)[: shots + queries] for c in range(WAY)]
     support = np.concatenate([images[row[:shots]] for row in rows])
     query = np.concatenate([images[row[shots:]] for row in rows])

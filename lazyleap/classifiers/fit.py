@@ -1,0 +1,84 @@
+"""Brief training of a small classifier, and its accuracy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lazyleap.config_attack import Classifier
+from lazyleap.datasets.store import ImageSet
+from lazyleap.errors import DivergedError
+from lazyleap.evaluation.longtail import proportion
+from lazyleap.seeding import generator
+
+Rows = NDArray[np.int64]
+Tick = Callable[[int, int, float], None]
+"""Told steps done, steps in all, and the last loss."""
+Scores = Callable[[Tensor], Tensor]
+"""Pixels ``[n, C, H, W]`` in 0..1 to scores ``[n, classes]``."""
+CPU = torch.device("cpu")
+CHUNK = 500  # images a forward pass without a graph
+
+
+def pixels(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Bytes ``[n, C, H, W]`` as floats in 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(images)).to(device).float() / 255
+
+
+def fit(network: nn.Module, data: ImageSet, rows: Rows, options: Classifier, tick: Tick) -> None:
+    """Train ``network`` (pixels in 0..1 to logits) in place on some ``rows`` of the images.
+
+    Adam, cross-entropy, the rate falls to 0 as a cosine; each epoch in an order of its own, the
+    last smaller mini-batch left out. Leaves it in ``eval`` mode.
+
+    Raises:
+        DivergedError: when the loss is not finite.
+    """
+    device = next(network.parameters()).device
+    optimizer = torch.optim.Adam(network.parameters(), lr=options.lr)
+    size = min(options.batch, len(rows))
+    an_epoch = len(rows) // size
+    total, done = options.epochs * an_epoch, 0
+    network.train()
+    for epoch in range(options.epochs):
+        order = rows[generator(options.seed, "order", epoch).permutation(len(rows))]
+        for batch in np.split(order[: an_epoch * size], an_epoch):
+            rate = 0.5 * options.lr * (1 + math.cos(math.pi * done / total))
+            optimizer.param_groups[0]["lr"] = rate
+            loss = _loss(network, data, batch, device)
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise DivergedError(f"loss is {value} at step {done}; lower lr ({options.lr:g})")
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            done += 1
+            tick(done, total, value)
+    network.eval()
+
+
+def accuracy(scores: Scores, data: ImageSet, rows: Rows) -> dict[str, float]:
+    """The share of ``rows`` classified correctly, with ci95 and n, on the CPU."""
+    return proportion(right(scores, data, rows, CPU))
+
+
+def right(scores: Scores, data: ImageSet, rows: Rows, device: torch.device) -> NDArray[np.bool_]:
+    """Which of ``rows`` have the largest score at their label, ``[n]``."""
+    found = []
+    with torch.no_grad():
+        for first in range(0, len(rows), CHUNK):
+            part = rows[first : first + CHUNK]
+            answers = scores(pixels(data.images[part], device)).argmax(1)
+            found.append(answers.cpu().numpy() == data.labels[part])
+    return np.concatenate(found)
+
+
+def _loss(network: nn.Module, data: ImageSet, rows: Rows, device: torch.device) -> Tensor:
+    labels = torch.from_numpy(data.labels[rows]).to(device)
+    return functional.cross_entropy(network(pixels(data.images[rows], device)), labels)
