@@ -56,6 +56,7 @@ def write_params(root: Path, runs: dict[str, dict[str, Any]], options: dict[str,
     outer = {"optimizer": "adam", "lr": 0.001, "schedule": "constant", "clip_norm": None}
     balanced = {"mean_decay": 0.9, "beta": 0.9999}
     content = {"root": ".", "here": "", "grid": "toy", "threads": 1, "device": "cpu"}
+    content |= {"surrogates": {}, "targets": {}}
     content |= {
         "tasks": {"cifar": options},
         "algorithms": {
