@@ -66,9 +66,10 @@ class Plan:
         return found.horizon * found.meta_iterations
 
     def _classifiers(self, task: str) -> list[str]:
-        tables = {"surrogate": self.settings.surrogates, "target": self.settings.targets}
+        surrogates = of_task(self.settings.surrogates, task)
         return [
-            self.stage(name, key) for name, table in tables.items() for key in of_task(table, task)
+            *(self.stage("surrogate", name) for name in surrogates),
+            *(self.stage("target", name) for name in of_task(self.settings.targets, task)),
         ]
 
     def _fetch(self, task: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the stages ``surrogate`` and ``target`` share: train one small classifier and describe it."""
+"""What the stages ``surrogate`` and ``target`` share: one small classifier, trained, described."""
 
 from __future__ import annotations
 

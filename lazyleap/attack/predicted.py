@@ -33,7 +33,8 @@ class Predicted:
     phi stays as it is and the map serves. Source: Du et al., ICLR 2020.
 
     Ours: plain gradient steps, as in meta-training, where their program fine-tunes with Adam;
-    steps of one length within a limit where theirs are signs of the largest entries alone.
+    steps of one length within a limit, where theirs are of one size in each of the q largest
+    entries, under a change of variables.
 
     Args:
         forward: the predictor, a function of its parameters. It is called under ``torch.vmap`` with
@@ -46,8 +47,9 @@ class Predicted:
         finetune_lr: their rate.
         step: length of a step in the limit's norm, in pixels of 0..1.
         keep_measured: take the measured values in place of the map's on their coordinates, at
-            the step that measured them (ours; nearly the authors' own, who then move along
-            nothing else).
+            the step that measured them, as their program does.
+        follow: a step goes along this many of the map's largest entries and leaves the other
+            pixels where they are, as their program does with q; None: along all of them.
         copies: predictors held at once. Memory: about ``3 copies`` times theta and the
             activations of as many images.
     """
@@ -61,6 +63,7 @@ class Predicted:
     finetune_lr: float
     step: float
     keep_measured: bool
+    follow: int | None = None
     copies: int = 64
 
     def run(
@@ -76,10 +79,10 @@ class Predicted:
         Raises:
             DivergedError: a fine-tuned copy's map is not finite.
         """
-        if not 1 <= self.coordinates <= images[0].numel():
-            raise InputError(
-                f"meta-attack: {self.coordinates} coordinates of images with {images[0].numel()}"
-            )
+        total = images[0].numel()
+        for name, count in (("coordinates", self.coordinates), ("follow", self.follow or total)):
+            if not 1 <= count <= total:
+                raise InputError(f"meta-attack: {name} {count} of images with {total}")
         attempt = Attempt(oracle, images, goal, limit)
         with torch.no_grad():
             for _ in attempt.pieces(self.copies):
@@ -96,6 +99,7 @@ class Predicted:
             found = self._maps(phi, attempt.current[rows])
             if taken % self.every == 0:
                 phi, found = self._measure(attempt, phi, found)
+            found = _largest(found, self.follow)
             attempt.move(attempt.perturbation - self.step * attempt.limit.direction(found))
             taken += 1
 
@@ -135,3 +139,12 @@ class Predicted:
         for _ in range(self.finetune_steps):
             phi = add(phi, gradient(loss, phi), -self.finetune_lr)
         return phi
+
+
+def _largest(maps: Tensor, count: int | None) -> Tensor:
+    """The maps ``[n, C, H, W]`` with all but their ``count`` largest entries set to 0."""
+    if count is None:
+        return maps
+    flat = maps.flatten(1)
+    places = flat.abs().topk(count).indices
+    return torch.zeros_like(flat).scatter(1, places, flat.gather(1, places)).view_as(maps)

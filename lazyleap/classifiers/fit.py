@@ -28,7 +28,7 @@ CHUNK = 500  # images a forward pass without a graph
 
 def pixels(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     """Bytes ``[n, C, H, W]`` as floats in 0..1."""
-    return torch.from_numpy(np.ascontiguousarray(images)).to(device).float() / 255
+    return torch.from_numpy(np.array(images)).to(device).float() / 255
 
 
 def fit(network: nn.Module, data: ImageSet, rows: Rows, options: Classifier, tick: Tick) -> None:
@@ -52,15 +52,14 @@ def fit(network: nn.Module, data: ImageSet, rows: Rows, options: Classifier, tic
             rate = 0.5 * options.lr * (1 + math.cos(math.pi * done / total))
             optimizer.param_groups[0]["lr"] = rate
             loss = _loss(network, data, batch, device)
-            if not math.isfinite(float(loss)):
-                raise DivergedError(
-                    f"loss is {float(loss)} at step {done}; lower lr ({options.lr:g})"
-                )
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise DivergedError(f"loss is {value} at step {done}; lower lr ({options.lr:g})")
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             done += 1
-            tick(done, total, float(loss))
+            tick(done, total, value)
     network.eval()
 
 

@@ -90,6 +90,7 @@ def pictures(learner: Learner) -> dict[str, Tensor]:
     """Eight images, a surrogate's gradients of them, and the predictor's maps, a row each."""
     if not isinstance(learner, MetaLearner):
         return {}
+    assert isinstance(learner.problem, MAML)
     batch = learner.sample(0)[0].outer
     theta = learner.theta
     with torch.no_grad():

@@ -107,7 +107,7 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
     metrics = {
         "metrics": {f"accuracy@{s}": interval(values) for s, values in found.items()},
         "primary": f"accuracy@{k}",
-        "norm": setting.task.model.norm,
+        "norm": _task(setting).model.norm,
         "way": episodes.support.shape[1],
         "shot": episodes.support.shape[2],
         "test_digest": episodes.digest,

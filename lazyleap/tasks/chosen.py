@@ -75,6 +75,6 @@ def others(labels: Indices, classes: int, chance: np.random.Generator) -> Indice
 
 
 def goal(chosen: Chosen, labels: Indices, kind: str, device: torch.device) -> Goal:
-    """Away from the true classes (``labels`` of the whole split), or ``targeted``: to the wished."""
+    """Away from the true classes (``labels``: of the split), or ``targeted``: to the wished."""
     wanted = chosen.wished if kind == "targeted" else np.asarray(labels[chosen.rows])
     return Goal(torch.from_numpy(wanted).to(device), targeted=kind == "targeted")

@@ -1,4 +1,4 @@
-"""Pairs of image and input gradient: what a gradient predictor learns from, one surrogate a task."""
+"""Pairs of image and input gradient, one surrogate a task: what a gradient predictor learns."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def pairs(logits: Callable[[Tensor], Tensor], images: Tensor, goal: Goal) -> Pai
     """
     rows = torch.arange(len(images), device=images.device)
     parts = [
-        _gradients(logits, part, goal.of(some))
-        for part, some in zip(images.split(CHUNK), rows.split(CHUNK), strict=True)
+        _gradients(logits, images[rows[i : i + CHUNK]], goal.of(rows[i : i + CHUNK]))
+        for i in range(0, len(images), CHUNK)
     ]
     return Pairs(images, unit(torch.cat(parts)))
 
@@ -65,7 +65,7 @@ def sample(
 ) -> list[Task]:
     """``count`` tasks, each of one surrogate's pairs; every surrogate once before any twice.
 
-    The same ``support`` pairs at each of ``horizon`` steps, ``query`` other ones for the outer loss.
+    The same ``support`` pairs at each of ``horizon`` steps, ``query`` others for the outer loss.
 
     Raises:
         InputError: if there are not as many pairs.

@@ -69,6 +69,9 @@ def reference(options, clean, label, targeted, limit, budget):
             found = predictor(phi, x[None])[0].clone()
             if options.keep_measured:
                 found.view(-1)[places] = targets
+        if options.follow is not None:
+            smallest = found.abs().view(-1).argsort()[: SIZE - options.follow]
+            found.view(-1)[smallest] = 0
         move = (
             x
             - clean
@@ -82,12 +85,13 @@ def reference(options, clean, label, targeted, limit, budget):
     return x, margin(x, label, targeted) < 0, queries
 
 
+@pytest.mark.parametrize("follow", [None, 9])
 @pytest.mark.parametrize("keep", [True, False], ids=["measured", "map"])
 @pytest.mark.parametrize("aim", ["untargeted", "targeted"])
 @pytest.mark.parametrize("norm", LIMITS)
-def test_it_is_the_attack_written_down_again(norm, aim, keep) -> None:
+def test_it_is_the_attack_written_down_again(norm, aim, keep, follow) -> None:
     step = {"l2": 0.15, "linf": 0.03}[norm]
-    options = predicted(norm, keep_measured=keep, every=2, coordinates=6, step=step)
+    options = predicted(norm, keep_measured=keep, follow=follow, every=2, coordinates=6, step=step)
     found, *_ = attack(options, norm, aim=aim, budget=120)
     goal = goals(images())[aim]
     for i, clean in enumerate(images()):
@@ -143,5 +147,6 @@ def test_a_rate_that_diverges_is_named() -> None:
 
 
 def test_more_coordinates_than_there_are() -> None:
-    with pytest.raises(InputError, match="85 coordinates of images with 84"):
-        attack(predicted("l2", coordinates=85), "l2")
+    for name in ("coordinates", "follow"):
+        with pytest.raises(InputError, match=f"{name} 85 of images with 84"):
+            attack(predicted("l2", **{name: 85}), "l2")

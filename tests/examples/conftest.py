@@ -19,6 +19,7 @@ from lazyleap import MAML
 from lazyleap.export import learner
 from lazyleap.export.learned import Learned
 from lazyleap.export.metadata import annotate
+from lazyleap.export.smaller import half
 from lazyleap.models import Conv4, functional, weights
 from tests.test_examples import load
 
@@ -73,6 +74,13 @@ def draw(shape: str, variant: int) -> Image.Image:
 def adapt(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("model") / "adapt.onnx"
     path.write_bytes(model().SerializeToString())
+    return path
+
+
+@pytest.fixture(scope="session")
+def adapt_half(adapt: Path) -> Path:
+    path = adapt.with_name("adapt.half.onnx")
+    path.write_bytes(half(onnx.load(adapt)).SerializeToString())
     return path
 
 

@@ -40,6 +40,11 @@ def test_it_learns_and_names_what_it_has_not_seen(adapt, folders):
     assert [line.split()[:2] for line in lines] == [[f"{s}.png:", s] for s in sorted(SHAPES)]
 
 
+def test_a_file_of_half_size_names_them_too(adapt_half, folders):
+    lines = cli(adapt_half, *folders, check=0).stdout.splitlines()
+    assert [line.split()[1] for line in lines] == sorted(SHAPES)
+
+
 def test_it_needs_onnxruntime_numpy_and_pillow_alone():
     program = f"""
 import runpy, sys
@@ -149,6 +154,14 @@ def test_a_refusal_is_one_sentence_and_exit_code_two(adapt, folders):
     done = cli(adapt, *folders, "--rate", "-1", check=2)
     assert done.stderr == "error: rate -1.0: it must be a number that is not negative\n"
     assert not done.stdout
+
+
+def test_an_image_of_another_size_and_mode_takes_the_form_of_the_model(tmp_path):
+    path = tmp_path / "large.png"
+    draw("ring", 0).resize((50, 40)).convert("RGBA").save(path)
+    found = example.read(path, {"channels": 1, "height": 28, "width": 28}, invert=False)
+    assert found.shape == (1, 28, 28)
+    assert np.corrcoef(found.ravel(), images("ring").ravel())[0, 1] > 0.8
 
 
 def test_dark_ink_on_paper_is_turned(adapt, folders, tmp_path):

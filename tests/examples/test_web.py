@@ -59,6 +59,21 @@ def test_it_learns_the_bundled_examples_and_names_the_held_back_ones(page, tmp_p
     assert len(picture) > 20_000
 
 
+def test_a_file_of_half_size_learns_them_too(page, adapt_half):
+    page.set_input_files("#file", adapt_half)
+    page.wait_for_function("document.querySelectorAll('#classes .thumbs li').length === 0")
+    page.click("#bundled")
+    page.locator("#asked .thumbs li").nth(2).wait_for()
+    names = [field.input_value() for field in page.query_selector_all("#classes .name")]
+    assert answers(page) == names
+
+
+def test_there_are_no_more_classes_than_the_model_has(page):
+    while page.is_enabled("#add"):
+        page.click("#add")
+    assert len(page.query_selector_all("#classes .card")) == WAY
+
+
 STROKES = {
     "bar": [(84, 20), (84, 150)],
     "ring": [(84 + 50 * np.cos(t), 84 + 50 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 25)],
@@ -149,9 +164,11 @@ LEARN = """async ({support, labels, queries, options}) => {
 
 
 def ask(page, support, labels, queries, **options):
-    flat = [[None if np.isnan(x) else float(x) for x in im.ravel()] for im in support]
-    asked = [im.ravel().tolist() for im in queries]
-    case = {"support": flat, "labels": labels, "queries": asked, "options": options}
+    def flat(images) -> list:
+        return [[None if np.isnan(x) else float(x) for x in image.ravel()] for image in images]
+
+    case = {"support": flat(support), "labels": labels, "queries": flat(queries)}
+    case["options"] = options
     return page.evaluate(LEARN, case)
 
 
@@ -159,9 +176,9 @@ def test_the_browser_answers_as_onnxruntime_does(page, adapt):
     images = [np.asarray(draw(s, v), np.float32)[None] / 255 for v in (0, 1) for s in SHAPES]
     learner = load(WEB.parent / "adapt.py").Learner(adapt)
     stacked, labels = np.stack(images), np.arange(3)
-    for steps in (0, 1, 10):
-        found = ask(page, images[:3], [0, 1, 2], images[3:], steps=steps, rate=0.1)
-        expected = learner.learn(stacked[:3], labels, stacked[3:], steps, 0.1)
+    for steps, rate in ((0, 0.1), (1, 0.1), (10, 0.1), (10, 0)):
+        found = ask(page, images[:3], [0, 1, 2], images[3:], steps=steps, rate=rate)
+        expected = learner.learn(stacked[:3], labels, stacked[3:], steps, rate)
         np.testing.assert_allclose(np.array(found["probabilities"])[:, :3], expected, atol=1e-4)
         assert len(found["losses"]) == steps
 
@@ -173,7 +190,7 @@ def test_what_has_no_answer_is_refused_without_the_page_too(page):
     assert ask(page, [image], [WAY], [image]) == f"Label {WAY} is not in 0..{WAY - 1}."
     assert ask(page, [image], [-1], [image]) == f"Label -1 is not in 0..{WAY - 1}."
     assert ask(page, [image], [0, 1], [image]) == "1 examples, but 2 labels."
-    assert (
-        ask(page, [image * np.nan], [0], [image]) == "An image holds a value that is not a number."
-    )
+    for support, query in ((image * np.nan, image), (image, image * np.nan)):
+        said = ask(page, [support], [0], [query])
+        assert said == "An image holds a value that is not a number."
     assert ask(page, [image[:-1]], [0], [image]) == "An image has 756 values instead of 784."

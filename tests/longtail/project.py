@@ -25,7 +25,7 @@ def shrink(params: dict[str, Any]) -> None:
 
 def only_longtail(params: dict[str, Any]) -> None:
     """The long tail alone."""
-    params["device"] = "cpu"
+    params |= {"device": "cpu", "surrogates": {}, "targets": {}}
     params["tasks"] = {TASK: params["tasks"][TASK]}
     runs = {name: params["runs"][name] for name in RUNS}
     for run in runs.values():
