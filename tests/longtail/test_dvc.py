@@ -18,7 +18,7 @@ RUNS = ("lt-class-balanced", "lt-reweight-lazy-k5")
 
 def only(params: dict) -> None:
     whole = params["tasks"][TASK]
-    params.update(device="cpu", tasks={TASK: whole})
+    params.update(device="cpu", tasks={TASK: whole}, surrogates={}, targets={})
     params["runs"] = {name: params["runs"][name] for name in RUNS}
     shrink(params)
 
