@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lazyleap import ANIL, MAML, Batch, MetaSGD, Task
+from lazyleap import ANIL, MAML, Batch, MetaAttack, MetaSGD, Task
 from lazyleap.algorithms import SGD
 from tests.reference import Plain
 
 INPUTS, HIDDEN, CLASSES = 3, 3, 2
 RATE = 0.3
 ALGORITHMS = {"maml": MAML, "meta_sgd": MetaSGD, "anil": ANIL}
+ATTACK = "meta_attack"  # MAML for images to images, with a loss of its own
 
 
 def perceptron(p, inputs: Tensor) -> Tensor:
@@ -25,6 +26,11 @@ def perceptron(p, inputs: Tensor) -> Tensor:
 def linear(p, inputs: Tensor) -> Tensor:
     """Linear in its parameters, body and head alike: the squared error is a quadratic."""
     return inputs @ p["head.weight"] + inputs.square() @ p["body.weight"]
+
+
+def maps(p, inputs: Tensor) -> Tensor:
+    """As the perceptron, an output for each input."""
+    return torch.tanh(inputs @ p["down.weight"] + p["down.bias"]) @ p["up.weight"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,8 @@ class Network:
 
     def batch(self, draw, n: int) -> Batch:
         inputs, targets = 0.6 * draw(n, INPUTS), draw(n)
+        if self.forward is maps:
+            return Batch(inputs, draw(n, INPUTS))
         return Batch(inputs, targets if self.forward is linear else (targets > 0).long())
 
 
@@ -53,6 +61,11 @@ NETWORKS = {
         linear, functional.mse_loss, {"body.weight": (INPUTS,), "head.weight": (INPUTS,)}
     ),
 }
+PREDICTOR = Network(
+    maps,
+    lambda found, wanted: ((found - wanted) ** 2).sum() / wanted.numel(),
+    {"down.weight": (INPUTS, 2), "down.bias": (2,), "up.weight": (2, INPUTS)},
+)
 
 
 @dataclass(frozen=True)
@@ -68,19 +81,25 @@ class Case:
         return f"{self.algorithm}-{self.network}{momentum}"
 
     @property
+    def net(self) -> Network:
+        return PREDICTOR if self.algorithm == ATTACK else NETWORKS[self.network]
+
+    @property
     def problem(self) -> MAML:
-        net = NETWORKS[self.network]
+        net = self.net
+        if self.algorithm == ATTACK:
+            return MetaAttack(net.forward, RATE, optimizer=SGD(self.momentum))
         make = ALGORITHMS[self.algorithm]
         return make(net.forward, RATE, loss=net.loss, optimizer=SGD(self.momentum))
 
     @property
     def plain(self) -> Plain:
-        net = NETWORKS[self.network]
+        net = self.net
         return Plain(self.algorithm, net.forward, net.loss, RATE, self.momentum)
 
     def theta(self) -> dict[str, Tensor]:
         draw = generator(1)
-        parameters = NETWORKS[self.network].parameters(draw)
+        parameters = self.net.parameters(draw)
         if self.algorithm != "meta_sgd":
             return parameters
         rates = {f"rate/{n}": 0.1 + 0.2 * draw(*p.shape) for n, p in parameters.items()}
@@ -88,7 +107,7 @@ class Case:
 
     def tasks(self, horizon: int, n: int = 2, *, same_batch: bool = False) -> list[Task]:
         """``n`` tasks with another support batch at every step, unless ``same_batch``."""
-        draw, net = generator(2), NETWORKS[self.network]
+        draw, net = generator(2), self.net
         tasks = []
         for _ in range(n):
             inner = [net.batch(draw, 6) for _ in range(horizon)]
@@ -106,5 +125,5 @@ CASES = [
     for algorithm in ALGORITHMS
     for network in NETWORKS
     for momentum in (0.0, 0.9)
-]
-CURVED = [case for case in CASES if case.network == "perceptron"]
+] + [Case(ATTACK, "predictor", momentum) for momentum in (0.0, 0.9)]
+CURVED = [case for case in CASES if case.network != "quadratic"]

@@ -64,6 +64,8 @@ def commit(folder: Path) -> Path:
 def _small(params: dict[str, Any]) -> None:
     params["device"] = "cpu"
     params["runs"] = {name: params["runs"][name] for name in RUNS}
+    params |= {"surrogates": {}, "targets": {}}
+    params["tasks"] = {"glyphs": params["tasks"]["glyphs"]}
     task = params["tasks"]["glyphs"]
     task["dataset"].update(classes={"train": 12, "val": 6, "test": 6}, images_per_class=8)
     task["draw"].update(validation_episodes=4, test_episodes=6)

@@ -19,7 +19,10 @@ from lazyleap.compatibility import (
 )
 from lazyleap.errors import InputError
 
-WITHOUT_GRADIENT = ("cross_entropy", "class_balanced", "ldam_drw")
+WITHOUT_GRADIENT = (
+    *("cross_entropy", "class_balanced", "ldam_drw"),
+    *("zoo", "square", "random_direction"),
+)
 REFUSED = {
     *{("meta_sgd", "reptile"), ("meta_sgd", "implicit"), ("anil", "reptile")},
     *{(a, e) for a in ("reweight", "weight_net") for e in ("first_order", "reptile", "implicit")},

@@ -62,8 +62,8 @@ CASES = {
         "algorithm 'meta_sgd' does not go with estimator 'reptile': its learned rates",
     ),
     "an algorithm without a block": (
-        lambda p: p["runs"][RUN].update(algorithm="reweight"),
-        f"runs.{RUN}: 'reweight' has no block in algorithms",
+        lambda p: p["algorithms"].pop("anil"),
+        "runs.anil-lazy-k10: 'anil' has no block in algorithms",
     ),
     "more leaps than steps": (
         lambda p: p["runs"][RUN].update(leaps=11),
@@ -84,6 +84,46 @@ CASES = {
     "two ways of two sizes": (
         lambda p: p["tasks"]["glyphs"]["training"].update(way=6),
         "training.way 6 and draw.way 5 differ",
+    ),
+    "an attack without targets": (
+        lambda p: p.update(targets={}),
+        "task 'glyphs-attack' has no classifier to attack: add one to targets",
+    ),
+    "a meta-attack without surrogates": (
+        lambda p: p.update(surrogates={}),
+        "task 'glyphs-attack' has no classifier to learn from: add some to surrogates",
+    ),
+    "a target that is a surrogate": (
+        lambda p: p["targets"]["glyphs-resnet8"].update(architecture="vgg", seed=0),
+        "targets.glyphs-resnet8: is surrogate 'glyphs-vgg' as well (architecture vgg, seed 0)",
+    ),
+    "a surrogate of no attack": (
+        lambda p: p["surrogates"]["glyphs-mlp"].update(task="glyphs"),
+        "surrogates.glyphs-mlp.task: 'glyphs' is no task of kind attack",
+    ),
+    "an unknown architecture": (
+        lambda p: p["surrogates"]["glyphs-mlp"].update(architecture="mpl"),
+        "surrogates.glyphs-mlp.architecture: ",
+    ),
+    "an unknown kind of target": (
+        lambda p: p["targets"]["glyphs-resnet8"].update(kind="onx"),
+        "targets.glyphs-resnet8: input tag 'onx'",
+    ),
+    "a key of the other kind of target": (
+        lambda p: p["targets"]["glyphs-resnet8"].update(outputs="logits"),
+        "targets.glyphs-resnet8.outputs: unknown key",
+    ),
+    "a few-shot algorithm for an attack": (
+        lambda p: p["runs"][RUN].update(task="glyphs-attack"),
+        "algorithm 'maml' does not go with a task of kind 'attack'",
+    ),
+    "a horizon where nothing is trained": (
+        lambda p: p["runs"]["attack-zoo"].update(horizon=2),
+        "horizon 2: with estimator 'none' nothing is looked ahead: 1",
+    ),
+    "iterations where nothing is trained": (
+        lambda p: p["runs"]["attack-zoo"].update(meta_iterations=2),
+        "meta_iterations does not go with algorithm 'zoo'",
     ),
     "no runs": (lambda p: p.update(runs={}), "runs: "),
 }

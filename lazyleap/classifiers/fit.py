@@ -28,7 +28,7 @@ CHUNK = 500  # images a forward pass without a graph
 
 def pixels(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     """Bytes ``[n, C, H, W]`` as floats in 0..1."""
-    return torch.from_numpy(np.ascontiguousarray(images)).to(device).float() / 255
+    return torch.from_numpy(np.array(images)).to(device).float() / 255
 
 
 def fit(network: nn.Module, data: ImageSet, rows: Rows, options: Classifier, tick: Tick) -> None:

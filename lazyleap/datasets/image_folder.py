@@ -1,4 +1,4 @@
-"""Any user's images: ``split/class/*.png|jpg``, or ``class/*`` with classes divided by shares."""
+"""Any user's images: ``split/class/*.png|jpg``, or ``class/*`` divided by class or by image."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from pathlib import Path
 import numpy as np
 
 from lazyleap.datasets import images
-from lazyleap.datasets.options import Fractions, ImageFolder
+from lazyleap.datasets.options import Division, Fractions, ImageFolder
 from lazyleap.datasets.splits import SPLITS
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError
+
+WHOLE = "all"  # the one group of a folder that is divided by image
 
 
 def read(source: Path, options: ImageFolder) -> dict[str, ImageSet]:
     """Images of every class, resized to [N, channels, size, size]; labels follow sorted names.
 
     A folder of train/, val/ and test/ folders is taken as it is (val may be missing); any other is
-    one of classes, divided by ``options.fractions``.
+    one of classes, divided by ``options.fractions``, or by ``options.divide`` into images of the
+    same classes.
     Cost: decodes every image once. Raises InputError for an unreadable image, a class with fewer
     than ``min_images``, or a layout that is neither.
     """
@@ -27,7 +30,8 @@ def read(source: Path, options: ImageFolder) -> dict[str, ImageSet]:
     for classes in groups.values():
         for folder in classes:  # all are counted before any is decoded
             _check_count(folder, options.min_images)
-    return {split: _read_split(classes, options) for split, classes in groups.items()}
+    sets = {split: _read_split(classes, options) for split, classes in groups.items()}
+    return _by_image(sets[WHOLE], options.divide) if options.divide else sets
 
 
 def _groups(source: Path, options: ImageFolder) -> dict[str, list[Path]]:
@@ -35,12 +39,16 @@ def _groups(source: Path, options: ImageFolder) -> dict[str, list[Path]]:
     found = images.folders(source)
     names = {folder.name for folder in found}
     if {"train", "test"} <= names <= set(SPLITS):
-        if options.fractions:
-            raise InputError(f"fractions: {source} is divided already, into {sorted(names)}")
+        if options.fractions or options.divide:
+            key = "fractions" if options.fractions else "divide"
+            raise InputError(f"{key}: {source} is divided already, into {sorted(names)}")
         return {split: _classes(source / split) for split in SPLITS if split in names}
+    if options.divide:
+        return {WHOLE: _classes(source)}
     if not options.fractions:
         raise InputError(
-            f"image folder {source} has no train/ and test/: give fractions to divide its classes"
+            f"image folder {source} has no train/ and test/: give fractions to divide its classes, "
+            "or divide for the images of each"
         )
     return _divide(_classes(source), options.fractions, source)
 
@@ -61,6 +69,22 @@ def _divide(classes: list[Path], shares: Fractions, source: Path) -> dict[str, l
     val, test = counts
     parts = {"val": order[:val], "test": order[val : val + test], "train": order[val + test :]}
     return {split: [classes[index] for index in sorted(parts[split])] for split in SPLITS}
+
+
+def _by_image(whole: ImageSet, shares: Division) -> dict[str, ImageSet]:
+    """Images drawn by seed, class by class; sizes are rounded, at least one on either side."""
+    chance, test = np.random.default_rng(shares.seed), np.zeros(len(whole.labels), bool)
+    for label, name in enumerate(whole.classes):
+        rows = np.flatnonzero(whole.labels == label)
+        count = round(shares.test * len(rows))
+        if not 0 < count < len(rows):
+            raise InputError(f"divide: class '{name}' has {len(rows)} images, too few to divide")
+        test[chance.choice(rows, count, replace=False)] = True
+    parts = {"train": ~test, "test": test}
+    return {
+        split: ImageSet(whole.images[rows], whole.labels[rows], whole.classes)
+        for split, rows in parts.items()
+    }
 
 
 def _check_count(folder: Path, least: int) -> None:

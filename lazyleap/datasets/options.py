@@ -82,14 +82,32 @@ class Fractions(_Closed):
         return self
 
 
+class Division(_Closed):
+    """How an unsplit ``class/*`` folder is divided by image: ``test``, the share of each class."""
+
+    test: Fraction
+    seed: Annotated[int, Field(ge=0)]
+
+
 class ImageFolder(_Source):
-    """Any user's ``split/class/*.png|jpg``, or ``class/*`` divided by ``fractions``."""
+    """Any user's ``split/class/*.png|jpg``, or an unsplit ``class/*`` folder.
+
+    One of the two is given for the latter: ``fractions``, and splits have other classes (few-shot);
+    or ``divide``, and train and test have the same classes and other images.
+    """
 
     reader: Literal["image-folder"]
     size: Side  # images are resized to size x size
     channels: Literal[1, 3]  # 1 grey, 3 colour
     min_images: Count  # a class with fewer is an error
-    fractions: Fractions | None = None  # only (and then always) for an unsplit folder
+    fractions: Fractions | None = None
+    divide: Division | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ImageFolder:
+        if self.fractions and self.divide:
+            raise ValueError("fractions divide classes and divide images: give one of them")
+        return self
 
 
 class ClassCounts(_Closed):

@@ -100,7 +100,7 @@ def pictures(learner: Learner) -> dict[str, Tensor]:
 
 
 def glimpse(learner: Learner) -> dict[str, Glimpse]:
-    """Nothing: pairs are shown at the start, what an attack does to images by the evaluation."""
+    """Nothing: of the maps, ``pictures`` shows enough."""
     del learner
     return {}
 

@@ -11,7 +11,8 @@ from stages.reporting import weights
 from stages.reporting.compare import Group
 from stages.reporting.drawing import Chart
 from stages.reporting.heat import heat, ratio_colour, share_colour
-from stages.reporting.inputs import Finished, LongTailMetrics
+from stages.reporting.inputs import Finished
+from stages.reporting.schema import LongTailMetrics
 
 Numbers = NDArray[np.float64]
 MOST = 20  # columns; more classes than these are taken together by tens of their ranks

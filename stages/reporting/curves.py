@@ -25,7 +25,9 @@ def curves(name: str, groups: Sequence[Group]) -> Chart | None:
     width = WIDTH - 26 - max(placing.text_width(g.label) for g, _ in drawn)
     x = Axis("test-time inner steps (log scale)", 1, steps, width, log_ticks(1, steps), log=True)
     y = vertical("accuracy (%)", table["y"])
-    layers = [*_curve_layers(table, x, y), *_column(drawn, x, y)]
+    finals = dict(_finals(drawn))
+    names = [(g.label, naming.colour(g.first.setting), 100 * finals[g.label]) for g, _ in drawn]
+    layers = [*_curve_layers(table, x, y), *column(names, x, y)]
     starts = [curve.loc[curve["step"] == 0, "accuracy"].mean() for _, curve in drawn]
     widest = 100 * max(curve["ci95"].max() for _, curve in drawn)
     caption = (
@@ -35,7 +37,7 @@ def curves(name: str, groups: Sequence[Group]) -> Chart | None:
     said = words(
         [g for g, _ in drawn],
         f"accuracy (%) after {steps:.0f} steps",
-        lambda g: 100 * dict(_finals(drawn))[g.label],
+        lambda g: 100 * finals[g.label],
     )
     return render(name, "Accuracy against test-time steps", said, caption, layers, width)
 
@@ -76,18 +78,13 @@ def _curve_layers(table: pd.DataFrame, x: Axis, y: Axis) -> list[Any]:
     return [lines, dots.encode(shape=alt.Shape("shape:N", scale=None))]
 
 
-def _column(drawn: Sequence[tuple[Group, pd.DataFrame]], x: Axis, y: Axis) -> list[Any]:
-    """The settings' names in a column to the right, each tied to the end of its line."""
-    ends = [y.to_pixel(100 * accuracy) for _, accuracy in _finals(drawn)]
+def column(names: Sequence[tuple[str, str, float]], x: Axis, y: Axis) -> list[Any]:
+    """Text, colour and value of lines' ends: the texts in a column to the right, each tied."""
+    ends = [y.to_pixel(value) for _, _, value in names]
     free = placing.column(ends, placing.LINE + 2, Box(0, 0, x.pixels, HEIGHT))
     rows = [
-        {
-            "text": g.label,
-            "colour": naming.colour(g.first.setting),
-            "end": y.to_value(end),
-            "y": y.to_value(height),
-        }
-        for (g, _), end, height in zip(drawn, ends, free, strict=True)
+        {"text": text, "colour": colour, "end": value, "y": y.to_value(height)}
+        for (text, colour, value), height in zip(names, free, strict=True)
     ]
     base = alt.Chart(pd.DataFrame(rows)).encode(color=alt.Color("colour:N", scale=None))
     ties = base.mark_rule(strokeWidth=0.9, opacity=0.7).encode(
@@ -96,8 +93,8 @@ def _column(drawn: Sequence[tuple[Group, pd.DataFrame]], x: Axis, y: Axis) -> li
         x=alt.value(x.pixels + 4),
         x2=alt.value(x.pixels + 22),
     )
-    names = base.mark_text(align="left", baseline="middle", fontSize=12)
-    return [ties, names.encode(y=y.channel(alt.Y, "y"), x=alt.value(x.pixels + 26), text="text:N")]
+    texts = base.mark_text(align="left", baseline="middle", fontSize=12)
+    return [ties, texts.encode(y=y.channel(alt.Y, "y"), x=alt.value(x.pixels + 26), text="text:N")]
 
 
 def _finals(drawn: Sequence[tuple[Group, pd.DataFrame]]) -> list[tuple[str, float]]:

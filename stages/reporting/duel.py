@@ -95,16 +95,24 @@ def _greedy_twin(group: Group, lazy: Group) -> bool:
 
 
 def _duel(lazy: Group, greedy: Group) -> Duel:
+    return Duel(lazy, greedy, *difference(lazy, greedy))
+
+
+def difference(one: Group, other: Group) -> tuple[float, float, tuple[float, ...]]:
+    """One's value minus the other's, the half-width of its 95% interval, and that of each seed.
+
+    Over the seeds that both have; without any the means are compared, and ``each`` is empty.
+    """
     ours, theirs = (
-        {run.setting.seed: run.metrics.metrics[g.metric] for run in g.runs} for g in (lazy, greedy)
+        {run.setting.seed: run.metrics.metrics[g.metric] for run in g.runs} for g in (one, other)
     )
     seeds = sorted(ours.keys() & theirs.keys())
     if not seeds:
-        return Duel(lazy, greedy, lazy.value - greedy.value, math.hypot(lazy.half, greedy.half), ())
+        return one.value - other.value, math.hypot(one.half, other.half), ()
     each = tuple(ours[s].value - theirs[s].value for s in seeds)
     images = [ours[s].ci95 ** 2 + theirs[s].ci95 ** 2 for s in seeds]
     half = math.hypot(math.sqrt(sum(images) / len(seeds)), t_half_width(each) or 0.0)
-    return Duel(lazy, greedy, math.fsum(each) / len(each), half, each)
+    return math.fsum(each) / len(each), half, each
 
 
 def _signed(value: float) -> str:

@@ -13,11 +13,10 @@ from stages.reporting.inputs import Finished
 from stages.reporting.published import Published
 
 HIGHER, MEASURE, BEST, SAMPLE = True, "accuracy", "highest accuracy", "episodes"
-KEPT = "best"
 NOTE = (
     "Accuracy is each setting's own headline metric: after as many test-time steps as its horizon."
 )
-TEMPLATE = None
+TEMPLATE, ALONE = None, False
 
 FINN = "Finn, Abbeel, Levine: Model-Agnostic Meta-Learning, ICML 2017"
 NICHOL = "Nichol, Achiam, Schulman: On First-Order Meta-Learning Algorithms, 2018"
@@ -50,6 +49,11 @@ PUBLISHED = {
 def heading(task: FewShotTask, runs: Sequence[Finished]) -> str:
     """Ways, shots and data."""
     return f"{task.draw.way}-way {task.draw.shot}-shot on {runs[0].metrics.dataset}"
+
+
+def kept(score: float) -> str:
+    """Validation accuracy."""
+    return f"best {100 * score:.1f} %"
 
 
 def published(task: FewShotTask) -> list[Published]:

@@ -16,21 +16,25 @@ class Kind(Protocol):
     """What a module of a kind has; ``task`` is its block of params.yaml.
 
     ``HIGHER``: whether more of the primary metric is better. ``MEASURE``, ``BEST``: its name, and
-    that of its best value. ``SAMPLE``: what test intervals are over. ``KEPT``: which validation
-    is recorded. ``NOTE``: what the headline number is. ``TEMPLATE``: shown after the table of all
-    settings, with ``details`` to draw on; None for nothing.
+    that of its best value. ``SAMPLE``: what test intervals are over. ``NOTE``: what the headline
+    number is. ``TEMPLATE``: shown after the table of all settings, with ``details`` to draw on;
+    None for nothing. ``ALONE``: whether it stands in for what the page says of all kinds, too.
     """
 
     HIGHER: bool
     MEASURE: str
     BEST: str
     SAMPLE: str
-    KEPT: str
     NOTE: str
     TEMPLATE: str | None
+    ALONE: bool
 
     def heading(self, task: Any, runs: Sequence[Finished]) -> str:
         """What the task is, in a few words."""
+        ...
+
+    def kept(self, score: float) -> str:
+        """The recorded validation score in words."""
         ...
 
     def charts(self, name: str, groups: Sequence[Group]) -> list[Chart]:
@@ -58,7 +62,7 @@ class Kind(Protocol):
         ...
 
 
-_MODULES = {"fewshot": "stages.reporting.fewshot", "longtail": "stages.reporting.longtail"}
+_MODULES = {name: f"stages.reporting.{name}" for name in ("fewshot", "longtail", "attack")}
 
 
 def kind(name: str) -> Kind:

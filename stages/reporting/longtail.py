@@ -17,9 +17,8 @@ from stages.reporting.published import Published
 from stages.reporting.published_longtail import figures
 
 HIGHER, MEASURE, BEST, SAMPLE = False, "top-1 error", "lowest error", "images"
-KEPT = "on the meta set"
 NOTE = "Error is top-1 error over the whole, balanced test set."
-TEMPLATE = "longtail.html.j2"
+TEMPLATE, ALONE = "longtail.html.j2", False
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,11 @@ def heading(task: LongTailTask, runs: Sequence[Finished]) -> str:
         else f"{len(metrics.classes)} classes of {metrics.dataset}, imbalance "
         f"{task.draw.imbalance:g}:1, from {large:,} down to {small:,} training images"
     )
+
+
+def kept(score: float) -> str:
+    """Validation accuracy."""
+    return f"on the meta set {100 * score:.1f} %"
 
 
 def details(task: LongTailTask, groups: Sequence[Group]) -> Details:

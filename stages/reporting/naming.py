@@ -83,6 +83,11 @@ def label(setting: Setting) -> str:
     return series(setting).replace(head, f"{head} k={setting.horizon}", 1)
 
 
+def short(setting: Setting) -> str:
+    """The same where only attacks are, without what all learned ones have in common."""
+    return label(setting).removeprefix("meta_attack ")
+
+
 def _head(setting: Setting) -> str:
     if setting.estimator == "none":
         return setting.algorithm
@@ -108,6 +113,6 @@ def _overrides(setting: Setting) -> list[str]:
         parts.append(f"weighted {setting.weighted_step}")
     if setting.inner_lr != getattr(setting.algorithm_options, "inner_lr", None):
         parts.append(f"inner_lr={setting.inner_lr:g}")
-    if setting.meta_iterations != setting.task.training.meta_iterations:
+    if setting.meta_iterations not in (0, setting.task.training.meta_iterations):
         parts.append(f"{setting.meta_iterations} iterations")
     return parts

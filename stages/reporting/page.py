@@ -139,6 +139,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "percent": lambda score: tables.percent(*score).replace(" ", "\N{NO-BREAK SPACE}"),
+        "shown": lambda score: tables.shown(*score).replace(" ", "\N{NO-BREAK SPACE}"),
         "points": _points,
         "seconds": tables.seconds,
         "mib": tables.mib,

@@ -18,17 +18,22 @@ DEFINITIONS: dict[str, str] = {
     "dataset": "the data set's name",
     "algorithm": (
         "what is meta-learned: maml a start, meta_sgd a start and rates, anil a body, reweight and "
-        "weight_net the weights of examples; the baselines nothing"
+        "weight_net the weights of examples, meta_attack a predictor of gradients; the baselines "
+        "nothing"
     ),
     "estimator": "how the meta-gradient is had: which of the inner steps are differentiated",
     "horizon": "k, the inner steps of meta-training; 1 for a baseline, which has none",
     "leaps": "m, the steps that lazy differentiates; empty for other estimators",
     "placement": "where lazy differentiates: start, end, tail or the steps' own numbers",
-    "weighted_step": "which inner step's weights are learned, last or first; empty for few-shot",
+    "weighted_step": "which inner step's weights are learned, last or first; of weightings alone",
     "seed": "of everything random in training; what is tested on is the same for all seeds",
-    "metric": "accuracy@S: after S inner steps at test time; error, error@GROUP: by class size",
-    "value": "mean over the test episodes or images, a fraction of 1",
-    "ci95": "half-width of the 95% interval of that mean over them, a fraction of 1",
+    "metric": (
+        "accuracy@S: after S inner steps at test time; error, error@GROUP: by class size; of "
+        "attacks success, queries_mean and _median and l2 of successes, queries_mean_all (a "
+        "failure counts as the budget), each over all targets and as METRIC@TARGET"
+    ),
+    "value": "mean over the test episodes or images: a fraction of 1; queries; pixels of 0..1 (l2)",
+    "ci95": "half-width of the 95% interval of that mean over them, in the same unit",
     "meta_iterations": "updates of the meta-parameters that training made",
     "train_cpu_seconds": "CPU seconds of meta-training, all threads, without validation and logs",
     "peak_memory_mib": "largest memory of training before it validates, MiB (on a GPU: its own)",
@@ -104,9 +109,36 @@ def mib(value: float) -> str:
     return f"{value:,.0f} MiB"
 
 
+def shown(metric: str, value: float, half: float) -> str:
+    """A metric's value with its half-width, in its own unit."""
+    name = metric.partition("@")[0]
+    if name == "l2":
+        return f"{value:.3f} ± {half:.3f}"
+    return queries(value, half) if name.startswith("queries") else percent(value, half)
+
+
+def queries(value: float, half: float) -> str:
+    """Numbers of queries with their half-width, with as many digits as mean something."""
+    return f"{value:,.0f} ± {half:,.0f}" if value >= 100 else f"{value:.1f} ± {half:.1f}"
+
+
+ATTACK = {
+    "success": "success rate",
+    "queries_mean": "mean queries of successes",
+    "queries_median": "median queries of successes",
+    "queries_mean_all": "mean queries, a failure counted as the whole budget",
+    "l2": "mean L2 distance of successes",
+}
+
+
 def metric_words(metric: str) -> str:
-    """``accuracy@5`` is ``accuracy after 5 steps``; ``error@few``, ``error, few-shot classes``."""
+    """``accuracy@5`` is ``accuracy after 5 steps``; ``error@few``, ``error, few-shot classes``.
+
+    Of attacks: ``success@NAME`` is ``success rate, target NAME``.
+    """
     name, _, step = metric.partition("@")
+    if name in ATTACK:
+        return ATTACK[name] + (f", target {step}" if step else "")
     if not step:
         return name
     if not step.isdigit():

@@ -43,6 +43,7 @@ def project(tmp_path, monkeypatch):
 
 def write_params(**draw):
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params |= {"surrogates": {}, "targets": {}}
     name, task = next(iter(params["tasks"].items()))
     dataset = {
         "reader": "image-folder",

@@ -23,7 +23,7 @@ def test_the_tape_with_held_directions(case, k):
     assert_same(found.grad, reference.mean([reference.gradient(f, theta) for f in programs]))
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.network == "perceptron"], ids=str)
+@pytest.mark.parametrize("case", [c for c in CASES if c.network != "quadratic"], ids=str)
 def test_finite_differences_with_held_directions(case):
     theta, tasks = case.theta(), case.tasks(3, n=1)
     slopes = reference.finite_differences(reference.held(case.plain, theta, tasks[0]), theta)

@@ -10,7 +10,7 @@ from tests import reference
 from tests.cases import CASES
 from tests.reference import assert_same
 
-MAML_CASES = [case for case in CASES if case.algorithm == "maml"]
+MAML_CASES = [case for case in CASES if case.algorithm in ("maml", "meta_attack")]
 
 
 @pytest.mark.parametrize("case", MAML_CASES, ids=str)

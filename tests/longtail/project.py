@@ -25,8 +25,8 @@ def shrink(params: dict[str, Any]) -> None:
 
 def only_longtail(params: dict[str, Any]) -> None:
     """The long tail alone."""
-    params["device"] = "cpu"
-    params.update(tasks={TASK: params["tasks"][TASK]}, surrogates={}, targets={})
+    params |= {"device": "cpu", "surrogates": {}, "targets": {}}
+    params["tasks"] = {TASK: params["tasks"][TASK]}
     runs = {name: params["runs"][name] for name in RUNS}
     for run in runs.values():
         run["horizon"] = min(run["horizon"], 3)

@@ -14,7 +14,8 @@ LISTS = "data/splits/omniglot-vinyals"  # stands for a data set; the toy stages 
 
 
 def _toy_params(params):
-    params["device"] = "cpu"
+    params |= {"device": "cpu", "surrogates": {}, "targets": {}}
+    params["tasks"] = {"glyphs": params["tasks"]["glyphs"]}
     params["runs"] = {name: params["runs"][name] for name in RUNS}
     dataset = {"reader": "omniglot", "source": LISTS, "splits": LISTS, "size": 28}
     params["tasks"]["glyphs"]["dataset"] = dataset

@@ -36,6 +36,8 @@ def outs() -> None:
         write(folders.trained(GRID, KEY), setting_json=json.dumps(PARAMS["runs"][KEY]))
         write(folders.record(GRID, KEY), record_json=json.dumps({"at": time.time()}))
     elif STAGE == "evaluate":
+        for part in ("pictures", "tensorboard"):
+            write(folders.evaluated(GRID, KEY) / part)
         metrics = {"primary": "accuracy@1", "metrics": {"accuracy@1": {"value": 0.5, "ci95": 0.01}}}
         write(folders.evaluated(GRID, KEY), metrics_json=json.dumps(metrics), curve_csv="step\n0\n")
     elif STAGE == "export":

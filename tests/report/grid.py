@@ -62,6 +62,8 @@ def write_params(root: Path, runs: dict[str, dict[str, Any]], **tasks: dict[str,
         "tasks": tasks or {"omni": task()},
         "algorithms": {name: algorithm() for name in ("maml", "meta_sgd", "anil")},
         "estimators": {**estimators, "lazy": {"leaps": 1, "lam": 1.0}},
+        "surrogates": {},
+        "targets": {},
         "runs": runs,
     }
     path = root / "params.yaml"
