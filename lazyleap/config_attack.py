@@ -137,6 +137,7 @@ class PredictedSearch(Block):
     finetune_lr: Rate
     step: Rate
     keep_measured: bool
+    follow: Count | None
     copies: Count
 
 

@@ -30,7 +30,9 @@ class Predicted:
     training pairs are), and the image's own copy phi of theta, kept from one such step to the
     next, takes gradient steps on the mean squared error there. The other steps take phi's map as
     it is. A step costs one query, and 2q more where it measures. Where all measured values are 0
-    phi stays as it is and the map serves. Source: Du et al., ICLR 2020.
+    phi stays as it is and the map serves; a phi that fine-tuning makes diverge is theta again
+    (ours), and only if the first one takes every image's is the rate an error.
+    Source: Du et al., ICLR 2020.
 
     Ours: plain gradient steps, as in meta-training, where their program fine-tunes with Adam;
     steps of one length within a limit, where theirs are of one size in each of the q largest
@@ -77,7 +79,7 @@ class Predicted:
         """See :class:`lazyleap.attack.attempt.Search`; nothing is left to chance.
 
         Raises:
-            DivergedError: a fine-tuned copy's map is not finite.
+            DivergedError: the first fine-tuning left no copy's map finite.
         """
         total = images[0].numel()
         for name, count in (("coordinates", self.coordinates), ("follow", self.follow or total)):
@@ -98,7 +100,7 @@ class Predicted:
                 phi, rows = {n: p[still] for n, p in phi.items()}, attempt.rows
             found = self._maps(phi, attempt.current[rows])
             if taken % self.every == 0:
-                phi, found = self._measure(attempt, phi, found)
+                phi, found = self._measure(attempt, phi, found, taken == 0)
             found = _largest(found, self.follow)
             attempt.move(attempt.perturbation - self.step * attempt.limit.direction(found))
             taken += 1
@@ -108,7 +110,9 @@ class Predicted:
         maps: Tensor = torch.vmap(self.forward)(phi, images[:, None])
         return maps[:, 0]
 
-    def _measure(self, attempt: Attempt, phi: Tree, maps: Tensor) -> tuple[Tree, Tensor]:
+    def _measure(
+        self, attempt: Attempt, phi: Tree, maps: Tensor, first: bool
+    ) -> tuple[Tree, Tensor]:
         """Measure where the maps are largest and fine-tune: the new copies and their maps."""
         rows, images = attempt.rows, attempt.current[attempt.rows]
         places = maps.flatten(1).abs().topk(self.coordinates).indices
@@ -118,16 +122,28 @@ class Predicted:
         largest = measured.abs().amax(1, keepdim=True)
         targets = measured / torch.where(largest > 0, largest, 1)
         phi = self._finetune(phi, images, places, targets, largest > 0)
-        maps = self._maps(phi, images)
+        phi, maps = self._restart(phi, images, first)
         if self.keep_measured:
             flat = maps.flatten(1)
             values = torch.where(largest > 0, targets, flat.gather(1, places))
             maps = flat.scatter(1, places, values).view_as(images)
-        if not bool(maps.isfinite().all()):
+        return phi, maps
+
+    def _restart(self, phi: Tree, images: Tensor, first: bool) -> tuple[Tree, Tensor]:
+        """The copies and their maps; one whose map is not finite is theta again."""
+        maps = self._maps(phi, images)
+        lost = ~maps.flatten(1).isfinite().all(1)
+        if not bool(lost.any()):
+            return phi, maps
+        if first and bool(lost.all()):
             raise DivergedError(
                 f"meta-attack: fine-tuning the predictor at the rate {self.finetune_lr} diverged"
             )
-        return phi, maps
+        again = {
+            n: torch.where(lost.view(-1, *[1] * (p.ndim - 1)), self.theta[n], p)
+            for n, p in phi.items()
+        }
+        return again, self._maps(again, images)
 
     def _finetune(
         self, phi: Tree, images: Tensor, places: Tensor, targets: Tensor, tell: Tensor

@@ -22,7 +22,7 @@ from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
 from lazyleap.evaluation.fewshot import interval
 from lazyleap.evaluation.siege import besiege, curve, shown, summary, triplets
-from lazyleap.kinds import Drawn, Verdict
+from lazyleap.kinds import Drawn, Glimpse, Verdict
 from lazyleap.learner import MetaLearner, Untrained
 from lazyleap.models import functional
 from lazyleap.models.predictor import Predictor
@@ -97,6 +97,12 @@ def pictures(learner: Learner) -> dict[str, Tensor]:
         maps = learner.problem.predict(learner.problem.init(theta), theta, batch.inputs)
     shown = [batch.inputs[:8], *(0.5 + _stretched(part[:8]) / 2 for part in (batch.targets, maps))]
     return {"pairs/images_gradients_and_maps": torch.stack(shown)}
+
+
+def glimpse(learner: Learner) -> dict[str, Glimpse]:
+    """Nothing: of the maps, ``pictures`` shows enough."""
+    del learner
+    return {}
 
 
 def classes(setting: Setting, data: Prepared) -> int:

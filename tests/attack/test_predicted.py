@@ -146,6 +146,17 @@ def test_a_rate_that_diverges_is_named() -> None:
         attack(predicted("l2", finetune_lr=1e30, finetune_steps=30), "l2")
 
 
+def test_a_copy_that_diverges_starts_again_from_theta() -> None:
+    search = predicted("l2")
+    whole = {n: p.expand(3, *p.shape).clone() for n, p in search.theta.items()}
+    name = next(iter(whole))
+    whole[name][1] = torch.nan
+    phi, maps = search._restart(whole, images(3), first=False)
+    assert torch.equal(phi[name][1], search.theta[name])
+    assert maps.isfinite().all()
+    assert all(torch.equal(phi[n][[0, 2]], whole[n][[0, 2]]) for n in whole)
+
+
 def test_more_coordinates_than_there_are() -> None:
     for name in ("coordinates", "follow"):
         with pytest.raises(InputError, match=f"{name} 85 of images with 84"):
