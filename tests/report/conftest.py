@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stages import report
-from tests.report import grid, longtail_grid
+from tests.report import attack_grid, grid, longtail_grid
 
 
 @pytest.fixture
@@ -32,4 +32,14 @@ def longtail(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         report.main(str(longtail_grid.write_grid(root)))
+    return root
+
+
+@pytest.fixture(scope="package")
+def attack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project root with a made-up grid and its report; to be read only."""
+    root = tmp_path_factory.mktemp("attack")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        report.main(str(attack_grid.write_grid(root)))
     return root

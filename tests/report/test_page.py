@@ -118,3 +118,20 @@ def test_the_long_tail_fits_too(browser: Any, longtail: Path, width: int, scheme
     if width == 1280:  # no column hides to the right
         assert tight.evaluate("t => t.scrollWidth - t.parentElement.clientWidth") <= 0
     page.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_attacks_fit_too(browser: Any, attack: Path, width: int, scheme: str) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto((attack / "results/toy/report.html").as_uri())
+    assert page.locator("figure svg[role=img]").count() == 6
+    assert page.evaluate(OVERLAPS) == page.evaluate(CUT) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    loaded = "i => [i.complete, i.naturalWidth > 0, i.alt.length > 0]"
+    pictures = page.locator(".strips img").all()
+    assert len(pictures) == 20
+    assert all(all(picture.evaluate(loaded)) for picture in pictures)
+    if width == 1280:  # no column hides to the right
+        for table in (*page.locator("table.tight").all(), *page.locator("table.strips").all()):
+            assert table.evaluate("t => t.scrollWidth - t.parentElement.clientWidth") <= 0
+    page.close()

@@ -1,0 +1,266 @@
+"""The section of an attack's task: who needs fewer queries, by hand; what the page shows."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lazyleap.errors import InputError
+from lazyleap.settings import load
+from stages import folders, report
+from stages.reporting import attack_rows, compare
+from stages.reporting.compare import Group
+from stages.reporting.inputs import collect
+from stages.reporting.rivals import rivals
+from stages.reporting.tables import metric_words, shown
+from tests.report import attack_grid as grid
+
+CHARTS = (
+    *("success-queries", "success-queries-held-resnet8", "success-queries-own"),
+    *("queries-horizon", "cpu-horizon", "memory-horizon"),
+)
+LAZY, REPTILE = grid.SETTINGS["lazy-k5"], grid.SETTINGS["reptile-k5"]
+ZOO, SQUARE = grid.SETTINGS["zoo"], grid.SETTINGS["square"]
+
+
+def groups(root: Path, needs: dict[str, tuple[dict, float]], half: float = 30.0) -> list[Group]:
+    """Settings that need exactly so many queries, each +- ``half``."""
+    grid.write_params(root, {name: run for name, (run, _) in needs.items()})
+    for name, (_, queries) in needs.items():
+        grid.write_run(root, name)
+        edit(root, name, queries_mean_all={"value": queries, "ci95": half, "n": 80})
+    return compare.grouped(collect(load(root / "params.yaml"))[0])
+
+
+def edit(root: Path, name: str, **metrics: dict[str, float] | None) -> None:
+    path = root / folders.evaluated("toy", name) / "metrics.json"
+    content = json.loads(path.read_text())
+    content["metrics"] |= metrics
+    content["metrics"] = {k: v for k, v in content["metrics"].items() if v is not None}
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("queries", "verdict", "counts"),
+    [
+        (200, "lazy k=5, start needs fewer", "the difference in 1, reptile in 0; 0 cannot"),
+        (400, "reptile k=5 needs fewer", "the difference in 0, reptile in 1; 0 cannot"),
+        (270, "cannot be told apart", "the difference in 0, reptile in 0; 1 cannot"),
+    ],
+)
+def test_lazy_against_reptile_by_hand(
+    root: Path, queries: float, verdict: str, counts: str
+) -> None:
+    found = rivals(groups(root, {"l": (LAZY, queries), "r": (REPTILE, 300)}))
+    (match,) = found.lazy
+    assert match.gap == queries - 300
+    assert match.half == pytest.approx(30 * 2**0.5)
+    assert match.verdict == verdict
+    assert counts in found.learned
+
+
+def test_seeds_are_paired(root: Path) -> None:
+    # differences -20 and -60: mean -40, t(.975, 1) = 12.7062 times 28.284 / sqrt 2 = 254.12
+    needs = {"l0": (LAZY, 280), "l1": (LAZY | {"seed": 1}, 240)}
+    needs |= {"r0": (REPTILE, 300), "r1": (REPTILE | {"seed": 1}, 300)}
+    (match,) = rivals(groups(root, needs)).lazy
+    assert match.each == pytest.approx((-20, -60))
+    assert match.half == pytest.approx(math.hypot(254.124, 30 * 2**0.5), rel=1e-4)
+    assert "over 2 paired seeds" in match.sentence
+
+
+def test_only_the_same_horizon_and_length_compete(root: Path) -> None:
+    needs = {"l": (LAZY, 200), "r": (grid.SETTINGS["reptile-k20"], 300)}
+    needs |= {"long": (REPTILE | {"meta_iterations": 900}, 300)}
+    found = rivals(groups(root, needs))
+    assert found.lazy == ()
+    assert found.learned == ""
+
+
+def test_against_plain_searches_by_hand(root: Path) -> None:
+    needs = {"l": (LAZY, 300), "r": (REPTILE, 350), "zoo": (ZOO, 1000), "square": (SQUARE, 100)}
+    found = rivals(groups(root, needs))
+    zoo, square = found.against_plain
+    assert "against zoo (1,000 ± 30 queries an image): of 2 predictors 2 need fewer" in zoo
+    assert "lazy k=5, start, needs 300 ± 30: difference −700 ± 42 (−70 %)." in zoo
+    assert "0 need fewer beyond the interval, 2 more" in square
+    assert "+200 ± 42 (3.0 times as many)" in square
+    assert found.lead == "Fewest queries: square, 100 ± 30 an image. All others clearly need more."
+
+
+def test_the_lead_names_ties(root: Path) -> None:
+    found = rivals(groups(root, {"l": (LAZY, 300), "r": (REPTILE, 310), "z": (ZOO, 900)}))
+    assert found.lead.endswith("Not told apart from it: reptile k=5.")
+
+
+def test_every_file_and_the_table_of_an_attack(attack: Path) -> None:
+    folder = attack / "results/toy"
+    for chart in CHARTS:
+        text = (folder / f"digits-{chart}.svg").read_text()
+        assert ElementTree.fromstring(text).tag.endswith("svg")
+    text = (folder / "summary.md").read_text()
+    assert "**Fewest queries: " in text
+    assert "Learned predictors against zoo" in text
+    assert "| all targets  | meta_attack      | lazy " in text
+    assert "| held-resnet8 | zoo " in text
+    assert "| own          | square " in text
+    assert "- ZOO: 100 %, 1.61, 21,760" in text
+    summary = pd.read_csv(folder / "summary.csv").set_index("run")
+    assert set(summary["metric"]) == {"success"}
+    assert summary.loc["zoo-s0", "meta_iterations"] == 0
+    table = pd.read_csv(folder / "metrics.csv")
+    one = table[table["run"] == "lazy-k5-s0"].set_index("metric")["value"]
+    assert {"success", "success@own", "queries_mean_all@held-resnet8", "l2"} <= set(one.index)
+    source = attack / folders.evaluated("toy", "lazy-k5-s0") / "metrics.json"
+    assert (
+        one["queries_median"]
+        == json.loads(source.read_text())["metrics"]["queries_median"]["value"]
+    )
+
+
+def test_the_page_says_what_was_attacked_and_how(attack: Path) -> None:
+    page = (attack / "results/toy/report.html").read_text()
+    for words in (
+        "untargeted black-box attacks on 2 classifiers of mnist, L2 at most 3, 2,000 queries",
+        "gets 55 of 60 images right; the first 40 of these are attacked and are the denominator",
+        "Perturbations are rescaled",
+        "own ONNX file",
+        "95.0 ± 2.0 % of 50",
+        "21,760",
+        "from memory, to be checked; whether targeted or untargeted is unverified",
+        "best mean cosine between map and gradient 0.310",
+        "none: this method learns nothing",
+        "nothing to export",
+        "Lazy against reptile at the same horizon and equal meta-iterations: of 3 comparisons",
+    ):
+        assert words in page
+    assert page.count("data:image/png;base64,") == 20
+    assert "Who wins" not in page
+    assert "0 iterations" not in page
+
+
+def test_the_row_of_one_run_by_hand(root: Path) -> None:
+    grid.write_params(root, {"z": ZOO})
+    grid.write_run(root, "z")
+    edit(
+        root,
+        "z",
+        success={"value": 0.75, "ci95": 0.1, "n": 80},
+        queries_mean={"value": 1234.6, "ci95": 99.4, "n": 60},
+        queries_median={"value": 900.0, "ci95": 120.0, "low": 800.0, "high": 1020.0, "n": 60},
+        queries_mean_all={"value": 1425.9, "ci95": 80, "n": 80},
+        l2=None,
+    )
+    found = attack_rows.by_target(compare.grouped(collect(load(root / "params.yaml"))[0]))
+    assert list(found) == ["all targets", *sorted(grid.TARGETS)]
+    ((_, row),) = found["all targets"]
+    expected = {"success %": "75.0 ± 10.0", "n": "80", "mean queries": "1,235 ± 99"}
+    expected |= {"median queries": "900 [800, 1,020]", "with failures": "1,426 ± 80"}
+    assert row.items() >= (expected | {"mean L2": "-", "CPU": "", "k": ""}).items()
+
+
+def test_seeds_together(root: Path) -> None:
+    grid.write_grid(root, seeds=2)
+    report.main(str(root / "params.yaml"))
+    text = (root / "results/toy/summary.md").read_text()
+    assert "over 2 paired seeds" in text
+    table = pd.read_csv(io.StringIO((root / "results/toy/summary.csv").read_text()))
+    assert len(table) == 20
+    assert len(list((root / "results/toy").glob("*.svg"))) == len(CHARTS)
+
+
+def test_an_attack_that_never_succeeds_has_a_report(root: Path) -> None:
+    grid.write_params(root, {"l": LAZY, "z": ZOO})
+    grid.write_run(root, "l")
+    grid.write_run(root, "z", speed=1e7)
+    report.main(str(root / "params.yaml"))
+    text = (root / "results/toy/summary.md").read_text()
+    assert (
+        "| all targets  | zoo         |             |     |             | 1       | 0.0 ±" in text
+    )
+    page = (root / "results/toy/report.html").read_text()
+    assert page.count("data:image/png;base64,") == 2
+    assert "not at hand" in page  # the surrogates' accuracies
+
+
+def test_one_plain_search_alone(root: Path) -> None:
+    grid.write_params(root, {"z": ZOO})
+    grid.write_run(root, "z")
+    (root / folders.evaluated("toy", "z") / "curve.csv").unlink()
+    report.main(str(root / "params.yaml"))
+    assert "One method alone: zoo" in (root / "results/toy/summary.md").read_text()
+    assert list((root / "results/toy").glob("*.svg")) == []
+
+
+def test_published_figures_are_those_of_the_data(root: Path) -> None:
+    for reader, words in (("cifar-10", "8,192"), ("cifar-100", None)):
+        grid.write_params(root, {"z": ZOO}, grid.task(reader))
+        grid.write_run(root, "z")
+        report.main(str(root / "params.yaml"))
+        page = (root / "results/toy/report.html").read_text()
+        assert "21,760" not in page
+        assert ("Published" in page) == (words is not None)
+        assert words is None or words in page
+        (root / folders.evaluated("toy", "z") / "pictures").rename(root / f"old-{reader}")
+
+
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [
+        ({"budget": 500}, "budget 2000 where params.yaml says 500"),
+        ({"epsilon": 2.0}, "epsilon 3.0 where params.yaml says 2.0"),
+        ({"norm": "linf"}, "norm l2 where params.yaml says linf"),
+    ],
+)
+def test_a_result_within_other_limits_is_missing_not_shown(
+    root: Path, test: dict[str, object], reason: str
+) -> None:
+    grid.write_params(root, {"z": ZOO})
+    grid.write_run(root, "z")
+    grid.write_params(root, {"z": ZOO}, grid.task(**test))
+    finished, (missing,) = collect(load(root / "params.yaml"))
+    assert finished == []
+    assert reason in missing.reason
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((2, 3, 4, 4)), "shape"),
+        (np.zeros((0, 3, 1, 4, 4)), "shape"),
+        (np.full((1, 3, 1, 4, 4), np.nan), "finite"),
+        (None, "is no array"),
+    ],
+)
+def test_broken_triplets_are_one_sentence_with_their_path(
+    root: Path, array: np.ndarray | None, words: str
+) -> None:
+    grid.write_params(root, {"z": ZOO})
+    grid.write_run(root, "z")
+    path = root / folders.evaluated("toy", "z") / "pictures" / "own.npy"
+    if array is None:
+        path.write_bytes(b"")
+    else:
+        np.save(path, array)
+    with pytest.raises(InputError, match=rf"own\.npy.*{words}"):
+        report.main(str(root / "params.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "words", "value"),
+    [
+        ("success@own", "success rate, target own", "50.0 ± 1.0 %"),
+        ("queries_mean_all", "mean queries, a failure counted as the whole budget", "0.5 ± 0.0"),
+        ("l2@5", "mean L2 distance of successes, target 5", "0.500 ± 0.010"),
+    ],
+)
+def test_metrics_have_their_own_names_and_units(metric: str, words: str, value: str) -> None:
+    assert metric_words(metric) == words
+    assert shown(metric, 0.5, 0.01) == value
