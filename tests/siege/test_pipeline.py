@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.plan import plan
 from tests.conftest import commit, copy, edit
-from tests.siege.project import META, SQUARE, SURROGATES, TARGETS, TASK, ZOO, make
+from tests.siege.project import META, SURROGATES, TARGETS, TASK, ZOO, make
 
 
 @pytest.fixture
@@ -48,33 +48,22 @@ def test_the_plan_waits_for_the_classifiers_of_its_task(small):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_only_what_depends_on_a_classifier_runs_anew(small):
-    stages = [f"{stage}@{run}" for run in (META, ZOO) for stage in ("train", "evaluate", "export")]
-    head = {"validate", f"prepare@{TASK}"}
-    classifiers = {f"surrogate@{s}" for s in SURROGATES} | {f"target@{t}" for t in TARGETS}
-    assert repro(*stages) == head | classifiers | set(stages)
-    assert repro(*stages) == set()
-    found = json.loads(Path(f"artifacts/evaluate/quick/{META}/metrics.json").read_text())
-    assert found["primary"] == "success"
+    ends = [f"evaluate@{META}"]
+    first = {f"surrogate@{name}" for name in SURROGATES} | {f"target@{TARGETS[0]}"}
+    meta = {f"train@{META}", f"evaluate@{META}"}
+    assert repro(*ends) == {"validate", f"prepare@{TASK}"} | first | meta
 
     edit(small / "params.yaml", lambda p: p["targets"][TARGETS[0]].update(seed=7))
-    ran = repro(*stages)
-    assert {"validate", f"target@{TARGETS[0]}", f"evaluate@{META}", f"evaluate@{ZOO}"} <= ran
-    assert not {name for name in ran if name.startswith(("train@", "surrogate@", "prepare@"))}
+    assert repro(*ends) == {"validate", f"target@{TARGETS[0]}", f"evaluate@{META}"}
 
-    edit(small / "params.yaml", lambda p: p["surrogates"].pop(SURROGATES[0]))
-    ran = repro(*stages)
-    assert {f"train@{META}", f"evaluate@{META}"} <= ran  # a folder that lost one is another folder
-    assert not {name for name in ran if name.startswith(("target@", "surrogate@"))}
+    def change(params):
+        params["surrogates"].pop(SURROGATES[0])  # a folder that lost one is another folder
+        more = {"architecture": "lenet", "seed": 3}
+        params["targets"]["more"] = params["targets"][TARGETS[0]] | more
 
-    other = {"kind": "trained", "architecture": "lenet", "seed": 3}
-    edit(
-        small / "params.yaml",
-        lambda p: p["targets"].update(more={**p["targets"][TARGETS[0]], **other}),
-    )
-    ran = repro(*stages)
-    assert {"target@more", f"evaluate@{META}", f"evaluate@{ZOO}"} <= ran
-    assert not {name for name in ran if name.startswith("train@")}
-    metrics = json.loads(Path(f"artifacts/evaluate/quick/{ZOO}/metrics.json").read_text())
+    edit(small / "params.yaml", change)
+    assert repro("target@more", *ends) == {"validate", "target@more"} | meta
+    metrics = json.loads(Path(f"artifacts/evaluate/quick/{META}/metrics.json").read_text())
     assert {"success@more", f"success@{TARGETS[0]}"} <= set(metrics["metrics"])
-    assert SQUARE not in {path.name for path in Path("artifacts/train/quick").iterdir()}
