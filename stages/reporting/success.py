@@ -92,7 +92,7 @@ def _marked(drawn: Sequence[tuple[Group, pd.DataFrame]], x: Axis, y: Axis) -> li
     if not found:
         return []
     pixels = [(x.to_pixel(step), y.to_pixel(100 * share)) for _, (step, share) in found]
-    lines = [box for _, curve in drawn for box in _boxes(curve, x, y)]
+    lines = _thinned([box for _, curve in drawn for box in _boxes(curve, x, y)])
     marks = [Box(a - 6, b - 6, a + 6, b + 6) for a, b in pixels]
     anchors = [(*at, _name(g)) for at, (g, _) in zip(pixels, found, strict=True)]
     names = placing.around(anchors, [*lines, *marks], Box(2, 2, x.pixels + 18, HEIGHT - 2))
@@ -139,6 +139,11 @@ def _boxes(curve: pd.DataFrame, x: Axis, y: Axis) -> list[Box]:
         for step, share in zip(shown["step"], shown["y"], strict=True)
     ]
     return [box for one, other in pairwise(points) for box in placing.along(one, other)]
+
+
+def _thinned(boxes: Sequence[Box]) -> list[Box]:
+    """One of those that lie on nearly the same place, as lines that run together have."""
+    return list({(round(b.left / 6), round(b.top / 6)): b for b in boxes}.values())
 
 
 def _widest(drawn: Sequence[tuple[Group, pd.DataFrame]], target: str | None) -> str:

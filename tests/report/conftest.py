@@ -36,7 +36,7 @@ def longtail(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def attack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project root with a made-up grid and its report; to be read only."""
     root = tmp_path_factory.mktemp("attack")
     with pytest.MonkeyPatch.context() as patch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from pathlib import Path
@@ -12,13 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lazyleap.config_attack import AttackTask
 from lazyleap.errors import InputError
 from lazyleap.settings import load
 from stages import folders, report
-from stages.reporting import attack_rows, compare
+from stages.reporting import attack, attack_rows, compare, triplets
 from stages.reporting.compare import Group
 from stages.reporting.inputs import collect
 from stages.reporting.rivals import rivals
+from stages.reporting.success import success
 from stages.reporting.tables import metric_words, shown
 from tests.report import attack_grid as grid
 
@@ -100,8 +101,8 @@ def test_the_lead_names_ties(root: Path) -> None:
     assert found.lead.endswith("Not told apart from it: reptile k=5.")
 
 
-def test_every_file_and_the_table_of_an_attack(attack: Path) -> None:
-    folder = attack / "results/toy"
+def test_every_file_and_the_table_of_an_attack(attacked: Path) -> None:
+    folder = attacked / "results/toy"
     for chart in CHARTS:
         text = (folder / f"digits-{chart}.svg").read_text()
         assert ElementTree.fromstring(text).tag.endswith("svg")
@@ -118,15 +119,15 @@ def test_every_file_and_the_table_of_an_attack(attack: Path) -> None:
     table = pd.read_csv(folder / "metrics.csv")
     one = table[table["run"] == "lazy-k5-s0"].set_index("metric")["value"]
     assert {"success", "success@own", "queries_mean_all@held-resnet8", "l2"} <= set(one.index)
-    source = attack / folders.evaluated("toy", "lazy-k5-s0") / "metrics.json"
+    source = attacked / folders.evaluated("toy", "lazy-k5-s0") / "metrics.json"
     assert (
         one["queries_median"]
         == json.loads(source.read_text())["metrics"]["queries_median"]["value"]
     )
 
 
-def test_the_page_says_what_was_attacked_and_how(attack: Path) -> None:
-    page = (attack / "results/toy/report.html").read_text()
+def test_the_page_says_what_was_attacked_and_how(attacked: Path) -> None:
+    page = (attacked / "results/toy/report.html").read_text()
     for words in (
         "untargeted black-box attacks on 2 classifiers of mnist, L2 at most 3, 2,000 queries",
         "gets 55 of 60 images right; the first 40 of these are attacked and are the denominator",
@@ -167,13 +168,13 @@ def test_the_row_of_one_run_by_hand(root: Path) -> None:
 
 
 def test_seeds_together(root: Path) -> None:
-    grid.write_grid(root, seeds=2)
-    report.main(str(root / "params.yaml"))
-    text = (root / "results/toy/summary.md").read_text()
-    assert "over 2 paired seeds" in text
-    table = pd.read_csv(io.StringIO((root / "results/toy/summary.csv").read_text()))
-    assert len(table) == 20
-    assert len(list((root / "results/toy").glob("*.svg"))) == len(CHARTS)
+    runs = {f"l{s}": LAZY | {"seed": s} for s in range(2)} | {"zoo": ZOO}
+    found = groups(root, {name: (run, 300) for name, run in runs.items()})
+    text = attack.markdown(load(root / "params.yaml").tasks["digits"], found)
+    assert "| all targets  | meta_attack | lazy        | 5   | start       | 2 " in text
+    chart = success("c", found)
+    assert chart is not None
+    assert "lazy k=5, start" in chart.svg
 
 
 def test_an_attack_that_never_succeeds_has_a_report(root: Path) -> None:
@@ -200,15 +201,18 @@ def test_one_plain_search_alone(root: Path) -> None:
 
 
 def test_published_figures_are_those_of_the_data(root: Path) -> None:
-    for reader, words in (("cifar-10", "8,192"), ("cifar-100", None)):
-        grid.write_params(root, {"z": ZOO}, grid.task(reader))
-        grid.write_run(root, "z")
-        report.main(str(root / "params.yaml"))
-        page = (root / "results/toy/report.html").read_text()
-        assert "21,760" not in page
-        assert ("Published" in page) == (words is not None)
-        assert words is None or words in page
-        (root / folders.evaluated("toy", "z") / "pictures").rename(root / f"old-{reader}")
+    found = groups(root, {"z": (ZOO, 900), "r": (REPTILE, 300)})
+    for reader, queries in (("mnist", 21_760), ("cifar-10", 8_192)):
+        task = AttackTask.model_validate(grid.task(reader))
+        zoo, auto, _, meta = attack.details(task, found).figures
+        assert (zoo[0].method, zoo[0].queries) == ("ZOO", queries)
+        assert [g.label for g in zoo[1]] == ["zoo"]
+        assert auto[1] == []
+        assert [g.label for g in meta[1]] == ["meta_attack reptile k=5"]
+        assert f"{queries:,}" in attack.markdown(task, found)
+    other = AttackTask.model_validate(grid.task("cifar-100"))
+    assert attack.details(other, found).figures == ()
+    assert "Published" not in attack.markdown(other, found)
 
 
 @pytest.mark.parametrize(
@@ -242,15 +246,25 @@ def test_a_result_within_other_limits_is_missing_not_shown(
 def test_broken_triplets_are_one_sentence_with_their_path(
     root: Path, array: np.ndarray | None, words: str
 ) -> None:
-    grid.write_params(root, {"z": ZOO})
-    grid.write_run(root, "z")
-    path = root / folders.evaluated("toy", "z") / "pictures" / "own.npy"
-    if array is None:
-        path.write_bytes(b"")
-    else:
+    path = root / "own.npy"
+    path.write_bytes(b"")
+    if array is not None:
         np.save(path, array)
     with pytest.raises(InputError, match=rf"own\.npy.*{words}"):
-        report.main(str(root / "params.yaml"))
+        triplets.read(path)
+
+
+def test_perturbations_are_about_grey_and_stretched_by_their_largest_entry() -> None:
+    found = np.zeros((2, 3, 1, 2, 2), np.float32)
+    found[0, 1, 0, 0] = 0.2, -0.1
+    found[:, 2] = 1.0
+    picture = np.asarray(triplets.drawn(found))
+    assert picture.shape == (2, 2 * (3 * 2 + 2) + 4, 4)
+    clean, perturbation, adversarial = (picture[:, 3 * i : 3 * i + 2, 0] for i in range(3))
+    assert perturbation.tolist() == [[255, 64], [128, 128]]
+    assert (clean == 0).all()
+    assert (adversarial == 255).all()
+    assert (picture[:, 2, 3] == 0).all()  # between the cells: see-through
 
 
 @pytest.mark.parametrize(

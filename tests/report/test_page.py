@@ -121,9 +121,9 @@ def test_the_long_tail_fits_too(browser: Any, longtail: Path, width: int, scheme
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
-def test_attacks_fit_too(browser: Any, attack: Path, width: int, scheme: str) -> None:
+def test_attacks_fit_too(browser: Any, attacked: Path, width: int, scheme: str) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page.goto((attack / "results/toy/report.html").as_uri())
+    page.goto((attacked / "results/toy/report.html").as_uri())
     assert page.locator("figure svg[role=img]").count() == 6
     assert page.evaluate(OVERLAPS) == page.evaluate(CUT) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
