@@ -30,8 +30,8 @@ ui: setup  ## Prefect's pages on port 4200 and TensorBoard on port 6006, until C
 	@echo "Prefect: http://127.0.0.1:$(PREFECT_PORT)    TensorBoard: http://127.0.0.1:$(TENSORBOARD_PORT)"
 	@echo "Runs show up live with: PREFECT_API_URL=http://127.0.0.1:$(PREFECT_PORT)/api make run"
 	@trap 'kill 0' INT TERM EXIT; \
-	mkdir -p artifacts/record .scratch; \
-	$(python) -m tensorboard.main --logdir_spec finished:artifacts/record,running:.scratch \
+	mkdir -p artifacts/record artifacts/evaluate .scratch; \
+	$(python) -m tensorboard.main --logdir_spec finished:artifacts/record,attacks:artifacts/evaluate,running:.scratch \
 	  --port $(TENSORBOARD_PORT) 2>/dev/null & \
 	DO_NOT_TRACK=1 PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} \
 	PREFECT_SERVER_UI_API_URL=http://127.0.0.1:$(PREFECT_PORT)/api \

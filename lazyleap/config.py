@@ -48,21 +48,6 @@ class ModelOptions(Block):
         return self
 
 
-class ClassifierOptions(Block):
-    """A network that is a running classifier: ``resnetD`` are the CIFAR ones, of D layers."""
-
-    backbone: Literal["conv4", "resnet8", "resnet20", "resnet32"]
-    width: Count
-    norm: Literal["batch", "group"]
-    downsample: Literal["stride", "pool"]
-
-    @model_validator(mode="after")
-    def _resnet_strides(self) -> ClassifierOptions:
-        if self.backbone != "conv4" and self.downsample != "stride":
-            raise ValueError(f"backbone {self.backbone} goes with downsample stride")
-        return self
-
-
 class Draw(Block):
     """Episodes drawn once, for all settings of a task."""
 

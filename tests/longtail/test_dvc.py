@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import edit
 from tests.longtail.project import TASK, shrink
 from tests.stages.test_dvc import ran, repro
+from tests.tags import ALL, defined, logged
 
 RUNS = ("lt-class-balanced", "lt-reweight-lazy-k5")
 
@@ -42,6 +43,9 @@ def test_default_settings_from_prepare_to_report_and_nothing_twice(
         assert metrics["kind"] == "longtail"
         assert metrics["primary"] == "error"
         assert (longtail / f"artifacts/export/quick/{run}/model.onnx").is_file()
+        tags = logged(longtail / f"artifacts/record/quick/{run}/tensorboard")
+        assert tags <= defined(ALL, "Of long-tailed classification")
+    assert tags >= defined("Of long-tailed classification")  # the learned weighting's, the last
     page = (longtail / "results/quick/report.html").read_text()
     assert "reweight lazy k=5, end" in page
     assert ran(repro()) == set()

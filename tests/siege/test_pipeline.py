@@ -14,6 +14,7 @@ import pytest
 from pipeline.plan import plan
 from tests.conftest import commit, copy, edit
 from tests.siege.project import META, SURROGATES, TARGETS, TASK, ZOO, make
+from tests.tags import ALL, defined, logged
 
 
 @pytest.fixture
@@ -54,6 +55,10 @@ def test_only_what_depends_on_a_classifier_runs_anew(small):
     first = {f"surrogate@{name}" for name in SURROGATES} | {f"target@{TARGETS[0]}"}
     meta = {f"train@{META}", f"evaluate@{META}"}
     assert repro(*ends) == {"validate", f"prepare@{TASK}"} | first | meta
+
+    own = defined("Of attacks") - {"triplets/TARGET"}
+    tags = logged(small / f"artifacts/record/quick/{META}/tensorboard")
+    assert own <= tags <= own | defined(ALL)
 
     edit(small / "params.yaml", lambda p: p["targets"][TARGETS[0]].update(seed=7))
     assert repro(*ends) == {"validate", f"target@{TARGETS[0]}", f"evaluate@{META}"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -12,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.conftest import ROOT, copy, edit
+from tests.conftest import copy
+from tests.tags import ALL, defined, logged
 
 RUN = "maml-lazy-k5"
 TRAINED = Path("artifacts/train/quick") / RUN
@@ -52,97 +51,7 @@ def start_and_kill(after: int) -> None:
 
 
 def scalars(folder: Path) -> dict[str, list[int]]:
-    events = EventAccumulator(str(folder))
-    events.Reload()
-    return {tag: [e.step for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
-
-
-@pytest.fixture
-def prepared(project: Path) -> Path:
-    edit(project / "params.yaml", longer)
-    done = stage("prepare", "glyphs")
-    assert done.returncode == 0, done.stderr
-    return project
-
-
-def test_killed_and_resumed_is_bit_identical_to_uninterrupted(prepared: Path) -> None:
-    start_and_kill(after=10)
-    start_and_kill(after=30)
-    done = stage("train", RUN)
-    assert done.returncode == 0, done.stderr
-    killed = {f.name: f.read_bytes() for f in TRAINED.iterdir()}
-    steps = scalars(RECORD / "tensorboard")
-    assert json.loads((RECORD / "record.json").read_text())["resumed"] == 2
-    assert not list(Path(".scratch/quick").glob(f"{RUN}/*"))
-
-    assert stage("train", RUN).returncode == 0
-    assert {f.name: f.read_bytes() for f in TRAINED.iterdir()} == killed
-    assert scalars(RECORD / "tensorboard") == steps  # each step once: nothing doubled, nothing lost
-    assert json.loads((RECORD / "record.json").read_text())["resumed"] == 0
-
-
-def test_time_budget_stops_cleanly_and_the_next_call_goes_on(prepared: Path) -> None:
-    stopped = stage("train", RUN, LAZYLEAP_MAX_SECONDS="0.2")
-    assert stopped.returncode == 75
-    assert re.search(
-        r"^error: the time budget of 0.2 s ended after \d+ of 60", stopped.stderr, re.M
-    )
-    assert not TRAINED.exists()
-    assert stage("train", RUN).returncode == 0
-    assert json.loads((RECORD / "record.json").read_text())["resumed"] == 1
-
-
-def test_divergence_names_setting_step_and_knob_and_keeps_what_was_there(prepared: Path) -> None:
-    edit(prepared / "params.yaml", lambda p: longer(p, 2))
-    assert stage("train", RUN).returncode == 0
-    before = {f.name: f.read_bytes() for f in TRAINED.iterdir()}
-    edit(prepared / "params.yaml", lambda p: p["runs"][RUN].update(inner_lr=1e30))
-    failed = stage("train", RUN)
-    assert failed.returncode == 3
-    assert re.search(rf"^error: {RUN}: train/\w+ is (nan|inf) at iteration 0; lower", failed.stderr)
-    assert "inner_lr (1e+30)" in failed.stderr
-    assert {f.name: f.read_bytes() for f in TRAINED.iterdir()} == before
-
-
-def test_second_process_on_one_run_is_refused(prepared: Path) -> None:
-    edit(prepared / "params.yaml", lambda p: longer(p, 10**6))
-    command = [sys.executable, "-m", "stages.train", RUN]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as child:
-        try:
-            wait_for(lambda: list(Path(".scratch/quick").glob(f"{RUN}/*/checkpoint.pt")))
-            refused = stage("train", RUN)
-        finally:
-            child.kill()
-    assert refused.returncode == 2
-    assert "another process is at work on this run" in refused.stderr
-
-
-def test_broken_checkpoint_is_one_sentence(prepared: Path) -> None:
-    assert stage("train", RUN, LAZYLEAP_MAX_SECONDS="0.1").returncode == 75
-    (checkpoint,) = Path(".scratch/quick").glob(f"{RUN}/*/checkpoint.pt")
-    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
-    failed = stage("train", RUN)
-    assert failed.returncode == 2
-    assert f"error: {checkpoint}: is not a checkpoint" in failed.stderr
-    assert "delete it to start anew" in failed.stderr
-
-
-def test_another_setting_does_not_resume_this_ones_checkpoint(prepared: Path) -> None:
-    assert stage("train", RUN, LAZYLEAP_MAX_SECONDS="0.1").returncode == 75
-    edit(prepared / "params.yaml", lambda p: (longer(p, 4), p["runs"][RUN].update(horizon=3)))
-    assert stage("train", RUN).returncode == 0
-    assert json.loads((RECORD / "record.json").read_text())["resumed"] == 0
-
-
-def test_every_tag_is_defined_and_there_is_one_run(prepared: Path) -> None:
-    edit(prepared / "params.yaml", lambda p: longer(p, 4))
-    assert stage("train", RUN).returncode == 0
-    folder = RECORD / "tensorboard"
-    events = EventAccumulator(str(folder))
-    events.Reload()
-    tags = {*events.Tags()["scalars"], *events.Tags()["images"]} - {"hparam/validation_score"}
-    defined = set(re.findall(r"^\| `(\w+/\w+)` \|", (ROOT / "docs/metrics.md").read_text(), re.M))
-    assert tags == defined
+    assert logged(folder) == defined(ALL, "Of few-shot learning")
     assert [f for f in folder.rglob("*") if f.is_dir()] == []  # add_hparams would make one
 
 
