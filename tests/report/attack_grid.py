@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from lazyleap.attack import Outcome
 from lazyleap.evaluation.siege import Fall, curve, summary, triplets
 from lazyleap.settings import Setting, load, resolve
 from stages import folders
+from stages.reporting import compare
+from stages.reporting.compare import Group
+from stages.reporting.inputs import collect
 from tests.report.grid import _json, _record
 
 PREDICTOR = {"algorithm": "meta_attack"}
@@ -123,6 +127,26 @@ def write_grid(root: Path, seeds: int = 1, **options: Any) -> Path:
         write_run(root, name, speed + 5 * run["seed"], cpu=30 + 6.0 * run["horizon"])
     write_surrogates(root)
     return path
+
+
+def groups(
+    root: Path, needs: dict[str, tuple[dict[str, Any], float]], half: float = 30.0
+) -> list[Group]:
+    """Settings whose runs need exactly so many queries, each +- ``half``."""
+    write_params(root, {name: run for name, (run, _) in needs.items()})
+    for name, (_, queries) in needs.items():
+        write_run(root, name)
+        edit(root, name, queries_mean_all={"value": queries, "ci95": 30.0, "n": 80})
+    return compare.grouped(collect(load(root / "params.yaml"))[0])
+
+
+def edit(root: Path, name: str, **metrics: dict[str, float] | None) -> None:
+    """Put other metrics in a run's file; None takes one out."""
+    path = root / folders.evaluated("toy", name) / "metrics.json"
+    content = json.loads(path.read_text())
+    content["metrics"] |= metrics
+    content["metrics"] = {k: v for k, v in content["metrics"].items() if v is not None}
+    path.write_text(json.dumps(content))
 
 
 def _fall(setting: Setting, target: str, speed: float) -> Fall:
