@@ -24,7 +24,8 @@ import typer
 
 from lazyleap.datasets.store import Prepared
 from lazyleap.datasets.store import load as load_data
-from lazyleap.evaluation.fewshot import accuracies, interval
+from lazyleap.evaluation.fewshot import accuracies
+from lazyleap.evaluation.intervals import interval
 from lazyleap.export import fewshot
 from lazyleap.export.learned import Learned
 from lazyleap.export.parity import RUNTIME, Array, Feed, session

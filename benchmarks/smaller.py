@@ -28,7 +28,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from lazyleap.datasets.store import load as load_data
-from lazyleap.evaluation.fewshot import interval
+from lazyleap.evaluation.intervals import interval
 from lazyleap.export import fewshot
 from lazyleap.export.parity import RUNTIME, Array, Feed, session
 from lazyleap.export.smaller import LEAST, half

@@ -14,7 +14,7 @@ from torch.nn import functional
 from lazyleap.config_attack import Classifier
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import DivergedError
-from lazyleap.evaluation.longtail import proportion
+from lazyleap.evaluation.intervals import proportion
 from lazyleap.seeding import generator
 
 Rows = NDArray[np.int64]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,7 @@ from torch import Tensor
 
 from lazyleap.attack import Outcome
 from lazyleap.errors import InputError
-from lazyleap.evaluation.fewshot import interval
-from lazyleap.evaluation.longtail import Numbers, proportion
+from lazyleap.evaluation.intervals import Numbers, interval, proportion
 
 
 def measure(
@@ -21,7 +20,6 @@ def measure(
     denominators: Mapping[str, int],
     *,
     budget: int,
-    points: int,
     resamples: int,
     chance: np.random.Generator,
 ) -> dict[str, Any]:
@@ -33,7 +31,6 @@ def measure(
         denominators: how the N came about, by name, e.g. ``images`` looked at, ``correct`` ones
             among them, and ``attacked``, which must be N: the denominator of every share here.
         budget: queries an image could cost.
-        points: intervals of the curve.
         resamples: bootstrap samples of the median.
         chance: for the bootstrap.
 
@@ -42,8 +39,7 @@ def measure(
     bootstrap percentiles, with ``low`` and ``high``, and ``ci95`` the longer side),
     ``mean_queries_all`` (a failure counts as the whole budget, so that a search that gives up on
     hard images gains nothing), ``mean_l2`` of the successes, in pixels of 0..1. Without a
-    success those of successes are left out; of a single one the half width is NaN. ``curve``:
-    rows of queries, share of the attacked that succeeded by then, its half width.
+    success those of successes are left out; of a single one the half width is NaN.
 
     Raises:
         InputError: the outcome, the images and the denominator are not of one number.
@@ -71,7 +67,6 @@ def measure(
         "metrics": metrics,
         "denominators": dict(denominators),
         "budget": budget,
-        "curve": curve(success, queries, budget, points),
     }
 
 
@@ -99,12 +94,7 @@ def median(values: Numbers, resamples: int, chance: np.random.Generator) -> dict
     }
 
 
-def curve(
-    success: Numbers, queries: Numbers, budget: int, points: int
-) -> list[tuple[int, float, float]]:
-    """Rows of queries 0..budget, the share ``[N]`` that succeeded with no more, its half width."""
-    rows = []
-    for asked in np.unique(np.linspace(0, budget, points + 1).round().astype(int)):
-        share = proportion(success & (queries <= asked))
-        rows.append((int(asked), share["value"], share["ci95"]))
-    return rows
+def curve(outcome: Outcome, steps: Iterable[int]) -> list[dict[str, float]]:
+    """For each number of queries the share of the N images that succeeded with no more."""
+    success, queries = outcome.success.cpu().numpy(), outcome.queries.cpu().numpy()
+    return [proportion(success & (queries <= asked)) for asked in steps]

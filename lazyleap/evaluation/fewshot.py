@@ -42,16 +42,6 @@ def accuracies(
     return {s: np.concatenate(values) for s, values in parts.items()}
 
 
-def interval(values: Accuracies) -> dict[str, float]:
-    """Mean, half width of the 95% confidence interval (normal) over episodes, and their number."""
-    spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-    return {
-        "value": float(values.mean()),
-        "ci95": 1.96 * spread / len(values) ** 0.5,
-        "n": len(values),
-    }
-
-
 def _adapt(
     problem: MAML, theta: Tree, pixels: Pixels, episodes: Episodes, wanted: Sequence[int]
 ) -> Iterable[tuple[int, Accuracies]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Numbers = NDArray[Any]
+from lazyleap.evaluation.intervals import Numbers, proportion
+
 GROUPS = ("many", "medium", "few")
 
 
@@ -43,21 +43,6 @@ def measure(
 def groups(counts: Numbers, many: int, few: int) -> Numbers:
     """The place of each class in :data:`GROUPS`. Source: Liu et al., CVPR 2019 (100 and 20)."""
     return np.where(counts > many, 0, np.where(counts < few, 2, 1))
-
-
-def proportion(hits: Numbers) -> dict[str, float]:
-    """The share of true values and the half width of its 95% confidence interval.
-
-    Wilson's interval, made symmetric about the share by its longer side: none right of ten is
-    no certainty. With no values at all the share is 0 and the interval everything.
-    """
-    n, z = len(hits), 1.96
-    if not n:
-        return {"value": 0.0, "ci95": 1.0, "n": 0}
-    p = float(hits.mean())
-    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (p * (1 - p) / n + z**2 / (4 * n**2)) ** 0.5
-    return {"value": p, "ci95": half + abs(centre - p), "n": n}
 
 
 def confusion(found: Numbers, labels: Numbers, classes: int) -> Numbers:

@@ -17,8 +17,8 @@ from lazyleap.classifiers.fit import pixels, right
 from lazyleap.config_attack import AttackTest
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
+from lazyleap.evaluation.attack import curve as shares
 from lazyleap.evaluation.attack import measure, pool
-from lazyleap.evaluation.longtail import proportion
 from lazyleap.seeding import generator
 from lazyleap.tasks.chosen import Chosen, goal
 
@@ -123,7 +123,6 @@ def _measure(fall: Fall, options: AttackTest, seed: int) -> dict[str, Any]:
         fall.clean,
         fall.denominators,
         budget=options.budget,
-        points=options.curve_points,
         resamples=options.resamples,
         chance=generator(seed, "bootstrap", fall.name),
     )
@@ -131,17 +130,14 @@ def _measure(fall: Fall, options: AttackTest, seed: int) -> dict[str, Any]:
 
 def curve(falls: list[Fall], options: AttackTest) -> list[tuple[Any, ...]]:
     """Success of all targets together, and of each, after 1..budget queries, log-spaced."""
-    outcome = pool([fall.outcome for fall in falls])
-    columns = [_numbers(outcome), *(_numbers(fall.outcome) for fall in falls)]
     steps = np.unique(np.geomspace(1, options.budget, options.curve_points).round().astype(int))
+    outcomes = [fall.outcome for fall in falls]
+    whole, *each = (shares(one, steps.tolist()) for one in [pool(outcomes), *outcomes])
     header = ("step", "accuracy", "ci95", *(f"success@{fall.name}" for fall in falls))
-    rows: list[tuple[Any, ...]] = [header]
-    for asked in steps.tolist():
-        shares = [proportion(success & (queries <= asked)) for success, queries in columns]
-        rows.append(
-            (asked, shares[0]["value"], shares[0]["ci95"], *(s["value"] for s in shares[1:]))
-        )
-    return rows
+    return [header] + [
+        (asked, share["value"], share["ci95"], *(column[i]["value"] for column in each))
+        for i, (asked, share) in enumerate(zip(steps.tolist(), whole, strict=True))
+    ]
 
 
 def triplets(falls: list[Fall], count: int) -> dict[str, NDArray[np.float32]]:
@@ -166,7 +162,3 @@ def shown(triplet: NDArray[np.float32]) -> Tensor:
     largest = cells[:, 1].abs().amax().clamp_min(1e-12)
     cells[:, 1] = 0.5 + cells[:, 1] / (2 * largest)
     return cells
-
-
-def _numbers(outcome: Outcome) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    return outcome.success.cpu().numpy(), outcome.queries.cpu().numpy()

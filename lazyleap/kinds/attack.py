@@ -20,7 +20,7 @@ from lazyleap.classifiers.fit import pixels
 from lazyleap.config_attack import AttackBaseline, AttackTask, AttackTraining, MetaAttackOptions
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
-from lazyleap.evaluation.fewshot import interval
+from lazyleap.evaluation.intervals import interval
 from lazyleap.evaluation.siege import besiege, curve, shown, summary, triplets
 from lazyleap.kinds import Drawn, Glimpse, Verdict
 from lazyleap.learner import MetaLearner, Untrained

@@ -14,7 +14,8 @@ from lazyleap.bilevel import Task, Tree
 from lazyleap.config import FewShotTask
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
-from lazyleap.evaluation.fewshot import accuracies, interval
+from lazyleap.evaluation.fewshot import accuracies
+from lazyleap.evaluation.intervals import interval
 from lazyleap.kinds import Drawn, Glimpse, Verdict
 from lazyleap.learner import MetaLearner
 from lazyleap.models import build as build_network

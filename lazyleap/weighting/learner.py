@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from lazyleap.bilevel import Batch, Tree, copy
-from lazyleap.evaluation.longtail import proportion
+from lazyleap.evaluation.intervals import proportion
 from lazyleap.tasks.batches import Stream
 from lazyleap.training import Metrics
 from lazyleap.weighting.classifier import PREFIX, Classifier, Taken

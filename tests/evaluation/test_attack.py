@@ -8,9 +8,10 @@ import torch
 
 from lazyleap.attack import Outcome
 from lazyleap.errors import InputError
-from lazyleap.evaluation.attack import measure, median, pool
+from lazyleap.evaluation.attack import curve, measure, median, pool
 
 CLEAN = torch.full((5, 1, 2, 2), 0.5)
+STEPS = (0, 25, 50, 75, 100)
 OF = {"images": 9, "correct": 7, "attacked": 5}
 
 
@@ -26,7 +27,7 @@ def outcome(success=(True, True, False, True, False), queries=(10, 30, 100, 80, 
 
 def measured(found, clean=CLEAN, of=OF, seed=0):
     chance = np.random.default_rng(seed)
-    return measure(found, clean, of, budget=100, points=4, resamples=2000, chance=chance)
+    return measure(found, clean, of, budget=100, resamples=2000, chance=chance)
 
 
 def test_by_hand() -> None:
@@ -44,14 +45,15 @@ def test_by_hand() -> None:
     assert m["mean_queries_all"]["n"] == 5
     assert m["mean_l2"]["value"] == pytest.approx((0.5 + 0.1 + 0.3) / 3)
     assert found["denominators"] == OF
-    assert [row[:2] for row in found["curve"]] == [
+    shares = curve(outcome(), STEPS)
+    assert [(asked, share["value"]) for asked, share in zip(STEPS, shares, strict=True)] == [
         (0, 0.0),
         (25, 0.2),
         (50, 0.4),
         (75, 0.4),
         (100, 0.6),
     ]
-    assert found["curve"][-1][2] == pytest.approx(m["success"]["ci95"])
+    assert shares[-1]["ci95"] == pytest.approx(m["success"]["ci95"])
 
 
 def test_without_a_success_there_is_nothing_to_say_of_successes() -> None:
@@ -60,7 +62,8 @@ def test_without_a_success_there_is_nothing_to_say_of_successes() -> None:
     assert found["metrics"]["mean_queries_all"]["value"] == 100
     assert found["metrics"]["success"]["value"] == 0
     assert found["metrics"]["success"]["ci95"] > 0.4
-    assert [row[1] for row in found["curve"]] == [0] * 5
+    shares = curve(outcome(success=(False,) * 5), STEPS)
+    assert [share["value"] for share in shares] == [0] * 5
 
 
 def test_the_medians_interval_holds_what_it_promises() -> None:

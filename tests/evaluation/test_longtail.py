@@ -8,13 +8,8 @@ import torch
 from scipy import stats
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from lazyleap.evaluation.longtail import (
-    calibration_error,
-    groups,
-    measure,
-    proportion,
-    softmax,
-)
+from lazyleap.evaluation.intervals import proportion
+from lazyleap.evaluation.longtail import calibration_error, groups, measure, softmax
 
 COUNTS = np.array([200, 101, 100, 20, 19])  # many, many, medium, medium, few
 #        true class and answer of ten images
