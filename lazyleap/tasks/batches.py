@@ -14,8 +14,7 @@ from lazyleap.bilevel import Batch
 from lazyleap.errors import InputError
 from lazyleap.seeding import generator
 from lazyleap.tasks.fewshot import Pixels
-
-Indices = NDArray[np.int64]
+from lazyleap.tasks.stored import Indices
 
 
 class Examples:

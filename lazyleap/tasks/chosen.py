@@ -12,7 +12,8 @@ import torch
 from lazyleap.attack.goals import Goal
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError
-from lazyleap.tasks.fewshot import Indices
+from lazyleap.tasks import stored
+from lazyleap.tasks.stored import Indices
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,7 @@ class Chosen:
     @staticmethod
     def load(path: Path) -> Chosen:
         """Read what :meth:`save` wrote; InputError if it is missing or broken."""
-        try:
-            with np.load(path) as file:
-                return Chosen(file["rows"], file["wished"])
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise InputError(f"{path}: are not chosen images ({error})") from error
+        return Chosen(*stored.read(path, ("rows", "wished"), "are not chosen images"))
 
 
 def choose(images: ImageSet, count: int, chance: np.random.Generator) -> Chosen:

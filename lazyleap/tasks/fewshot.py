@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lazyleap.bilevel import Batch, Task
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError
-
-Indices = NDArray[np.int64]
+from lazyleap.tasks import stored
+from lazyleap.tasks.stored import Indices
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,7 @@ class Episodes:
     @property
     def digest(self) -> str:
         """sha256 of shapes and indices: two results with one digest saw the same episodes."""
-        total = hashlib.sha256()
-        for part in (self.support, self.query):
-            total.update(str(part.shape).encode() + np.ascontiguousarray(part).astype("<i8").data)
-        return total.hexdigest()
+        return stored.digest(self.support, self.query)
 
     def save(self, path: Path) -> None:
         """Write an .npz file, equal bytes for equal episodes."""
@@ -50,11 +45,7 @@ class Episodes:
     @staticmethod
     def load(path: Path) -> Episodes:
         """Read what :meth:`save` wrote; InputError if it is missing or broken."""
-        try:
-            with np.load(path) as file:
-                return Episodes(file["support"], file["query"])
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise InputError(f"{path}: are not stored episodes ({error})") from error
+        return Episodes(*stored.read(path, ("support", "query"), "are not stored episodes"))
 
 
 class Sampler:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError
-
-Indices = NDArray[np.int64]
+from lazyleap.tasks import stored
+from lazyleap.tasks.stored import Indices
 
 
 @dataclass(frozen=True)
@@ -29,10 +27,7 @@ class LongTail:
     @property
     def digest(self) -> str:
         """sha256 of the choice: two results with one digest learned from the same images."""
-        total = hashlib.sha256()
-        for part in (self.train, self.meta, self.counts):
-            total.update(str(part.shape).encode() + np.ascontiguousarray(part).astype("<i8").data)
-        return total.hexdigest()
+        return stored.digest(self.train, self.meta, self.counts)
 
     def save(self, path: Path) -> None:
         """Write an .npz file, equal bytes for equal choices."""
@@ -41,11 +36,8 @@ class LongTail:
     @staticmethod
     def load(path: Path) -> LongTail:
         """Read what :meth:`save` wrote; InputError if it is missing or broken."""
-        try:
-            with np.load(path) as file:
-                return LongTail(file["train"], file["meta"], file["counts"])
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise InputError(f"{path}: is not a stored long tail ({error})") from error
+        names = ("train", "meta", "counts")
+        return LongTail(*stored.read(path, names, "is not a stored long tail"))
 
 
 def profile(n: int, imbalance: float, classes: int) -> Indices:

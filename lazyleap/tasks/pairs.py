@@ -12,7 +12,7 @@ from torch import Tensor
 from lazyleap.attack.goals import Goal, margin
 from lazyleap.bilevel import Batch, Task
 from lazyleap.errors import InputError
-from lazyleap.tasks.fewshot import Indices
+from lazyleap.tasks.stored import Indices
 
 CHUNK = 250  # images a backward pass
 
