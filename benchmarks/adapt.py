@@ -22,15 +22,16 @@ import numpy as np
 import torch
 import typer
 
+from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import Prepared
 from lazyleap.datasets.store import load as load_data
-from lazyleap.evaluation.fewshot import accuracies
-from lazyleap.evaluation.intervals import interval
-from lazyleap.export import fewshot
-from lazyleap.export.learned import Learned
-from lazyleap.export.parity import RUNTIME, Array, Feed, session
+from lazyleap.fewshot import export as fewshot
+from lazyleap.fewshot.episodes import Episodes
+from lazyleap.fewshot.evaluation import accuracies
+from lazyleap.onnx.learned import Learned
+from lazyleap.onnx.parity import RUNTIME, Array, Feed, session
 from lazyleap.settings import load, resolve
-from lazyleap.tasks.fewshot import Episodes, Pixels
+from lazyleap.statistics import interval
 from stages import folders, machine
 from stages.program import run
 from stages.trained import load_theta

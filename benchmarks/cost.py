@@ -24,7 +24,7 @@ import torch
 import vl_convert
 
 from lazyleap.estimators import Estimator, Exact, Lazy, Unrolled
-from lazyleap.training import Learner, peak_memory_mib
+from lazyleap.training.loop import Learner, peak_memory_mib
 
 Setting = tuple[str, str, int]
 """Algorithm, estimator, horizon."""

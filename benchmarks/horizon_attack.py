@@ -22,9 +22,10 @@ import typer
 from benchmarks.cost import Setting, estimators, measure, write
 from lazyleap.algorithms import MetaAttack
 from lazyleap.bilevel import Batch, Task
-from lazyleap.learner import MetaLearner, OuterOptions
 from lazyleap.models import functional, weights
 from lazyleap.models.predictor import Predictor
+from lazyleap.training.meta_learner import MetaLearner
+from lazyleap.training.outer import OuterOptions
 from stages import machine
 from stages.program import run
 

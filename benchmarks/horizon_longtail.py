@@ -23,14 +23,14 @@ from torch import Tensor
 from benchmarks.cost import Setting, estimators, measure, write
 from lazyleap.algorithms import weight_net
 from lazyleap.bilevel import Batch
-from lazyleap.config_longtail import ClassifierOptions
-from lazyleap.learner import OuterOptimizer, OuterOptions
-from lazyleap.models import classifier as build_network
+from lazyleap.longtail.classifier import Classifier, Descent
+from lazyleap.longtail.learned import Ahead, Examples, Net
+from lazyleap.longtail.learner import WeightedLearner
+from lazyleap.longtail.means import ClassMeans
+from lazyleap.longtail.network import build as build_network
+from lazyleap.longtail.options import ClassifierOptions
 from lazyleap.models import functional
-from lazyleap.weighting.classifier import Classifier, Descent
-from lazyleap.weighting.learned import Ahead, Examples, Net
-from lazyleap.weighting.learner import WeightedLearner
-from lazyleap.weighting.means import ClassMeans
+from lazyleap.training.outer import OuterOptimizer, OuterOptions
 from stages import machine
 from stages.program import run
 

@@ -28,11 +28,11 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from lazyleap.datasets.store import load as load_data
-from lazyleap.evaluation.intervals import interval
-from lazyleap.export import fewshot
-from lazyleap.export.parity import RUNTIME, Array, Feed, session
-from lazyleap.export.smaller import LEAST, half
+from lazyleap.fewshot import export as fewshot
+from lazyleap.onnx.parity import RUNTIME, Array, Feed, session
+from lazyleap.onnx.smaller import LEAST, half
 from lazyleap.settings import load, resolve
+from lazyleap.statistics import interval
 from stages import folders, machine
 from stages.program import run
 from stages.trained import load_theta

@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from lazyleap.algorithms import ANIL, MAML, SGD, MetaAttack, MetaSGD
 from lazyleap.blocks import AlgorithmOptions
-from lazyleap.config_longtail import WeightNetOptions
 from lazyleap.estimators import (
     Estimator,
     Exact,
@@ -16,9 +15,10 @@ from lazyleap.estimators import (
     Reptile,
     Unrolled,
 )
-from lazyleap.learner import OuterOptions
+from lazyleap.longtail.options import WeightNetOptions
 from lazyleap.models import functional, weights
 from lazyleap.settings import Setting
+from lazyleap.training.outer import OuterOptions
 
 ALGORITHMS: dict[str, type[MAML]] = {
     "maml": MAML,

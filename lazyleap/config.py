@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from lazyleap.blocks import AlgorithmOptions, Block, Count, Name, Rate, Seed
-from lazyleap.config_attack import (
+from lazyleap.attack.options import (
     AttackBaseline,
     AttackTask,
-    Classifier,
     MetaAttackOptions,
     RandomDirectionOptions,
     SquareOptions,
-    Target,
     ZooOptions,
 )
-from lazyleap.config_longtail import (
+from lazyleap.blocks import AlgorithmOptions, Block, Count, Name, Rate, Seed
+from lazyleap.classifiers.options import Classifier, Target
+from lazyleap.fewshot.options import FewShotTask
+from lazyleap.longtail.options import (
     BaselineOptions,
     ClassBalancedOptions,
     LdamOptions,
@@ -30,74 +30,6 @@ from lazyleap.config_longtail import (
     WeightingOptions,
     WeightNetOptions,
 )
-from lazyleap.datasets.options import DatasetOptions
-
-
-class ModelOptions(Block):
-    """A few-shot backbone."""
-
-    backbone: Literal["conv4", "resnet12"]
-    width: Count
-    norm: Literal["batch", "group"]
-    downsample: Literal["stride", "pool"]
-
-    @model_validator(mode="after")
-    def _resnet_pools(self) -> ModelOptions:
-        if self.backbone == "resnet12" and self.downsample != "pool":
-            raise ValueError("backbone resnet12 goes with downsample pool")
-        return self
-
-
-class Draw(Block):
-    """Episodes drawn once, for all settings of a task."""
-
-    way: Annotated[int, Field(ge=2)]
-    shot: Count
-    query: Count
-    validation_episodes: Count
-    test_episodes: Count
-    seed: Seed
-
-
-class FewShotTraining(Block):
-    """The budget of a meta-training, the same for every setting of a task."""
-
-    way: Annotated[int, Field(ge=2)]
-    shot: Count
-    query: Count
-    meta_batch: Count
-    meta_iterations: Count
-    validate_every: Count
-    log_every: Count
-
-
-class FewShotTest(Block):
-    """What is reported of a meta-learned model."""
-
-    steps: list[Annotated[int, Field(ge=0)]]
-    curve_episodes: Count
-    curve_steps: Count
-
-
-class FewShotTask(Block):
-    """N-way K-shot episodes of one data set."""
-
-    kind: Literal["fewshot"]
-    dataset: DatasetOptions
-    draw: Draw
-    model: ModelOptions
-    training: FewShotTraining
-    test: FewShotTest
-
-    @model_validator(mode="after")
-    def _one_head(self) -> FewShotTask:
-        if self.training.way != self.draw.way:
-            raise ValueError(
-                f"training.way {self.training.way} and draw.way {self.draw.way} differ: "
-                "the network has one output a class"
-            )
-        return self
-
 
 TaskOptions = Annotated[FewShotTask | LongTailTask | AttackTask, Field(discriminator="kind")]
 

@@ -10,26 +10,27 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from lazyleap.blocks import Block
-from lazyleap.compatibility import KINDS, check_kind, check_pair, teacher_steps, with_weighted
-from lazyleap.config import (
-    AnyAlgorithm,
-    FewShotTask,
-    ImplicitOptions,
-    LazyOptions,
-    Run,
-    Settings,
-    TaskOptions,
-)
-from lazyleap.config_attack import (
+from lazyleap.attack.options import (
     AttackBaseline,
     AttackTask,
     check_attack,
     check_classifiers,
     of_task,
 )
-from lazyleap.config_longtail import BaselineOptions, LongTailTask, WeightingOptions
+from lazyleap.blocks import Block
+from lazyleap.compatibility import KINDS, check_kind, check_pair
+from lazyleap.config import (
+    AnyAlgorithm,
+    ImplicitOptions,
+    LazyOptions,
+    Run,
+    Settings,
+    TaskOptions,
+)
 from lazyleap.errors import InputError, nearest
+from lazyleap.estimators.placement import teacher_steps, with_weighted
+from lazyleap.fewshot.options import FewShotTask
+from lazyleap.longtail.options import BaselineOptions, LongTailTask, WeightingOptions
 
 TARGETS = ("trained", "onnx")  # kinds of targets
 

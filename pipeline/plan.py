@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from lazyleap.attack.options import of_task
 from lazyleap.config import Settings
-from lazyleap.config_attack import of_task
 from lazyleap.errors import InputError, nearest
 from lazyleap.settings import load, resolve
 from pipeline import dvc

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from lazyleap.training import Metrics
+from lazyleap.training.loop import Metrics
 
 CELL, LINE = 64, 12  # pixels a side of an image of a glimpse, and of the words below it
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from lazyleap.classifiers import fit, store
+from lazyleap.classifiers.options import Classifier
 from lazyleap.config import Settings
-from lazyleap.config_attack import Classifier
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import DivergedError, InputError, nearest
 from lazyleap.seeding import seed_torch

@@ -11,7 +11,7 @@ import torch
 
 from lazyleap.datasets.store import load as load_data
 from lazyleap.files import replacing
-from lazyleap.kinds import Verdict, kind
+from lazyleap.kind import Verdict, kind
 from lazyleap.settings import load, resolve
 from stages import folders, machine
 from stages.board import Board, save_picture

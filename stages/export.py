@@ -11,11 +11,11 @@ import torch
 
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
-from lazyleap.export import parity
-from lazyleap.export.card import NOTHING, card
-from lazyleap.export.kinds import exporter_of
-from lazyleap.export.metadata import annotate, facts
 from lazyleap.files import replacing
+from lazyleap.onnx import parity
+from lazyleap.onnx.card import NOTHING, card
+from lazyleap.onnx.exports import exporter_of
+from lazyleap.onnx.metadata import annotate, facts
 from lazyleap.settings import load, resolve
 from stages import folders
 from stages.program import Params, Traceback, run

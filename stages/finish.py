@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 
 from lazyleap.datasets.store import Prepared
 from lazyleap.files import replacing
-from lazyleap.kinds import kind
+from lazyleap.kind import kind
 from lazyleap.settings import Setting
-from lazyleap.training import Progress
+from lazyleap.training.loop import Progress
 from stages import folders
 from stages.board import Board
 

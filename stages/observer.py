@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lazyleap.kinds import Glimpse
+from lazyleap.kind import Glimpse
 from lazyleap.settings import Setting
-from lazyleap.training import Metrics, Progress
+from lazyleap.training.loop import Metrics, Progress
 from stages.board import Board
 from stages.progress import Ticker, words
 

@@ -14,7 +14,7 @@ from lazyleap.datasets.glyphs import ORIGIN
 from lazyleap.datasets.registry import read_registry
 from lazyleap.datasets.store import moments
 from lazyleap.errors import InputError, nearest
-from lazyleap.kinds import kind
+from lazyleap.kind import kind
 from lazyleap.settings import load
 from stages import folders
 from stages.program import Params, Traceback, run

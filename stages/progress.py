@@ -8,7 +8,7 @@ import time
 
 from tqdm import tqdm
 
-from lazyleap.training import Metrics, peak_memory_mib
+from lazyleap.training.loop import Metrics, peak_memory_mib
 
 
 class Ticker:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from lazyleap.attack.chosen import Chosen
 from lazyleap.classifiers import fit, store
 from lazyleap.datasets.store import load as load_data
 from lazyleap.files import replacing
-from lazyleap.tasks.chosen import Chosen
 from stages import classifiers, folders, scratch
 from stages.program import Params, Traceback, run
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from lazyleap.classifiers import fit, store
+from lazyleap.classifiers.options import OnnxTarget, TrainedTarget
 from lazyleap.config import Settings
-from lazyleap.config_attack import OnnxTarget, TrainedTarget
 from lazyleap.datasets.store import ImageSet
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError

@@ -14,14 +14,14 @@ from typing import Annotated
 import torch
 import typer
 
-from lazyleap import checkpoint
 from lazyleap.blocks import AlgorithmOptions
-from lazyleap.config_longtail import LongTailTask, WeightNetOptions
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import DivergedError
-from lazyleap.kinds import kind
+from lazyleap.kind import kind
+from lazyleap.longtail.options import LongTailTask, WeightNetOptions
 from lazyleap.settings import Setting, load, resolve
-from lazyleap.training import Learner, Plan, Progress, fit
+from lazyleap.training import checkpoint
+from lazyleap.training.loop import Learner, Plan, Progress, fit
 from stages import folders, machine, scratch
 from stages.board import Board
 from stages.finish import finish

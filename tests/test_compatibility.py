@@ -9,15 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazyleap.compatibility import (
-    ALGORITHMS,
-    ESTIMATORS,
-    check_kind,
-    check_pair,
-    teacher_steps,
-    with_weighted,
-)
+from lazyleap.compatibility import ALGORITHMS, ESTIMATORS, check_kind, check_pair
 from lazyleap.errors import InputError
+from lazyleap.estimators.placement import teacher_steps, with_weighted
 
 WITHOUT_GRADIENT = (
     *("cross_entropy", "class_balanced", "ldam_drw"),

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lazyleap.config_attack import Classifier
+from lazyleap.classifiers.options import Classifier
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import DivergedError
-from lazyleap.evaluation.intervals import proportion
 from lazyleap.seeding import generator
+from lazyleap.statistics import proportion
 
 Rows = NDArray[np.int64]
 Tick = Callable[[int, int, float], None]

@@ -43,8 +43,8 @@ from lazyleap.bilevel import (
     vjp,
     zeros,
 )
-from lazyleap.compatibility import Placement, teacher_steps
 from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, horizon
+from lazyleap.estimators.placement import Placement, teacher_steps
 
 
 @dataclass(frozen=True)

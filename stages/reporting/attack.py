@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lazyleap.config_attack import AttackTask
+from lazyleap.attack.options import AttackTask
 from stages.reporting import attack_rows as rows
 from stages.reporting import charts as lines
 from stages.reporting.attack_rows import Classifier

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lazyleap.config import FewShotTask
+from lazyleap.fewshot.options import FewShotTask
 from stages.reporting import charts as lines
 from stages.reporting.compare import Group
 from stages.reporting.curves import curves

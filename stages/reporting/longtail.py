@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lazyleap.config_longtail import LongTailTask
+from lazyleap.longtail.options import LongTailTask
 from stages.reporting import charts as lines
 from stages.reporting import classes
 from stages.reporting.compare import Group

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lazyleap.config_longtail import LongTailTask
+from lazyleap.longtail.options import LongTailTask
 from stages.reporting import classes
 from stages.reporting.compare import Group
 from stages.reporting.naming import words

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lazyleap.config_attack import AttackTask
+from lazyleap.attack.options import AttackTask
 from lazyleap.settings import Setting
 
 Number = Annotated[float, Field(allow_inf_nan=False)]

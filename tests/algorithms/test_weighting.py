@@ -12,7 +12,7 @@ from lazyleap import Batch, Exact, Lazy, Task, Unrolled
 from lazyleap.algorithms import SGD, Reweight, Weighted, WeightNet, weight_net
 from lazyleap.algorithms.reweight import normalised, zero
 from lazyleap.algorithms.weighting import in_order
-from lazyleap.compatibility import with_weighted
+from lazyleap.estimators.placement import with_weighted
 from tests.cases import NETWORKS, RATE, generator, perceptron
 from tests.reference import assert_same, finite_differences, gradient
 

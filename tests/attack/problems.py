@@ -9,7 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lazyleap.attack import Goal, Limit, Oracle, Predicted, RandomDirection, Square, Zoo, oracle
+from lazyleap.attack import oracle
+from lazyleap.attack.goals import Goal
+from lazyleap.attack.limits import Limit
+from lazyleap.attack.oracle import Oracle
+from lazyleap.attack.predicted import Predicted
+from lazyleap.attack.random_direction import RandomDirection
+from lazyleap.attack.square import Square
+from lazyleap.attack.zoo import Zoo
 
 N, SHAPE, CLASSES = 5, (2, 6, 7), 4
 SIZE = 2 * 6 * 7

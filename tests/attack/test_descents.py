@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from lazyleap.attack import Goal, Limit, Oracle, RandomDirection, Zoo
+from lazyleap.attack.goals import Goal
+from lazyleap.attack.limits import Limit
+from lazyleap.attack.oracle import Oracle
+from lazyleap.attack.random_direction import RandomDirection
+from lazyleap.attack.zoo import Zoo
 from tests.attack.problems import SHAPE, SIZE, draw
 
 SLOPE, CENTRE = draw(12)(SIZE), 0.5 + 0.05 * draw(13)(SIZE)

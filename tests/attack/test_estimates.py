@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from lazyleap.attack import Goal, Oracle
 from lazyleap.attack.estimates import central_differences, random_directions, second_moment
-from lazyleap.attack.goals import margin
+from lazyleap.attack.goals import Goal, margin
+from lazyleap.attack.oracle import Oracle
 from lazyleap.errors import InputError
 from tests.attack.problems import draw
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lazyleap.attack import Goal, Limit
-from lazyleap.attack.goals import margin, objective, succeeded
+from lazyleap.attack.goals import Goal, margin, objective, succeeded
+from lazyleap.attack.limits import Limit
 from lazyleap.errors import InputError
 from tests.attack.problems import draw
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import lazyleap.attack
-from lazyleap.attack import Goal, Oracle
+from lazyleap.attack.goals import Goal
+from lazyleap.attack.oracle import Oracle
 from tests.attack.problems import LIMITS, SEARCHES, Target, images, labels, logits
 
 SOURCES = Path(lazyleap.attack.__file__).parent

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lazyleap.attack import BudgetError, Oracle
+from lazyleap.attack.oracle import BudgetError, Oracle
 from lazyleap.errors import InputError
 from tests.attack.problems import Target, images, logits
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from lazyleap.attack import Goal, Limit, Oracle
+from lazyleap.attack.goals import Goal
+from lazyleap.attack.limits import Limit
+from lazyleap.attack.oracle import Oracle
 from lazyleap.errors import DivergedError, InputError
 from tests.attack.problems import (
     LIMITS,

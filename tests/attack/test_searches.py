@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lazyleap.attack import Goal, Oracle
+from lazyleap.attack.goals import Goal
+from lazyleap.attack.oracle import Oracle
 from lazyleap.errors import InputError
 from tests.attack.problems import (
     COSTS,

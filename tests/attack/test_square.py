@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from lazyleap.attack import Goal, Limit, Oracle, Square
 from lazyleap.attack.bumps import bump, odd
+from lazyleap.attack.goals import Goal
+from lazyleap.attack.limits import Limit
+from lazyleap.attack.oracle import Oracle
+from lazyleap.attack.square import Square
 from lazyleap.attack.windows import corner, window
 from tests.attack.problems import Target, labels, logits
 

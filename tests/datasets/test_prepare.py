@@ -11,7 +11,7 @@ from PIL import Image
 
 from lazyleap.datasets import load
 from lazyleap.errors import InputError
-from lazyleap.tasks.fewshot import Episodes
+from lazyleap.fewshot.episodes import Episodes
 from stages.prepare import describe, main
 
 ROOT = Path(__file__).parents[2]

@@ -16,11 +16,11 @@ import torch
 from PIL import Image, ImageDraw
 
 from lazyleap import MAML
-from lazyleap.export import learner
-from lazyleap.export.learned import Learned
-from lazyleap.export.metadata import annotate
-from lazyleap.export.smaller import half
 from lazyleap.models import Conv4, functional, weights
+from lazyleap.onnx import learner
+from lazyleap.onnx.learned import Learned
+from lazyleap.onnx.metadata import annotate
+from lazyleap.onnx.smaller import half
 from tests.test_examples import load
 
 WEB = Path(__file__).resolve().parents[2] / "examples" / "web"

@@ -11,13 +11,13 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from lazyleap import checkpoint
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import OutOfTimeError
-from lazyleap.kinds import kind
-from lazyleap.kinds import longtail as longtail_kind
+from lazyleap.kind import kind
+from lazyleap.longtail import kind as longtail_kind
 from lazyleap.settings import load, resolve
-from lazyleap.training import Learner, Progress
+from lazyleap.training import checkpoint
+from lazyleap.training.loop import Learner, Progress
 from stages import prepare, train
 from tests.conftest import ROOT
 from tests.longtail.project import RUNS, TASK

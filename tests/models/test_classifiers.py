@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lazyleap.config_longtail import ClassifierOptions
-from lazyleap.models import Cosine, ResNetCifar, classifier, functional, weights
+from lazyleap.longtail.network import build as classifier
+from lazyleap.longtail.options import ClassifierOptions
+from lazyleap.models import Cosine, ResNetCifar, functional, weights
 
 IMAGE = {"channels": 3, "height": 32, "width": 32}
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 import yaml
 
-from lazyleap.attack import Outcome
-from lazyleap.evaluation.siege import Fall, curve, summary, triplets
+from lazyleap.attack.attempt import Outcome
+from lazyleap.attack.campaign import Fall, curve, summary, triplets
 from lazyleap.settings import Setting, load, resolve
 from stages import folders
 from stages.reporting import compare

@@ -9,9 +9,9 @@ import numpy as np
 import yaml
 from torch.utils.tensorboard import SummaryWriter
 
-from lazyleap.evaluation.longtail import measure
+from lazyleap.longtail.evaluation import measure
+from lazyleap.longtail.profile import profile
 from lazyleap.settings import load, resolve
-from lazyleap.tasks.longtail import profile
 from stages import folders
 from tests.report.grid import _json, _record
 

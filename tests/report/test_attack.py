@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyleap.config_attack import AttackTask
+from lazyleap.attack.options import AttackTask
 from lazyleap.errors import InputError
 from lazyleap.settings import load
 from stages import folders, report

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from lazyleap import build
 from lazyleap.bilevel import Batch, step
-from lazyleap.models import build as build_network
+from lazyleap.fewshot.network import build as build_network
 from lazyleap.settings import load, resolve
 from tests.conftest import edit
 from tests.stages.test_train import stage

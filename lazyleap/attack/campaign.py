@@ -1,0 +1,166 @@
+"""Every target of a task attacked by one setting, each through an oracle of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lazyleap.attack.attempt import Outcome, Search
+from lazyleap.attack.chosen import Chosen, goal
+from lazyleap.attack.evaluation import curve as shares
+from lazyleap.attack.evaluation import measure, pool
+from lazyleap.attack.limits import Limit
+from lazyleap.attack.options import AttackTest
+from lazyleap.attack.oracle import Oracle
+from lazyleap.classifiers import store
+from lazyleap.classifiers.fit import pixels, right
+from lazyleap.datasets.store import ImageSet, Prepared
+from lazyleap.errors import InputError
+from lazyleap.seeding import generator
+
+NAMES = {
+    "success": "success",
+    "mean_queries": "queries_mean",
+    "median_queries": "queries_median",
+    "mean_queries_all": "queries_mean_all",
+    "mean_l2": "l2",
+}
+"""Of a metric as measured, and as metrics.json has it."""
+
+
+class Fall(NamedTuple):
+    """One target attacked: ``clean`` ``[N, C, H, W]``, what came of it, and of how many images."""
+
+    name: str
+    about: Mapping[str, Any]
+    clean: Tensor
+    outcome: Outcome
+    denominators: dict[str, int]
+
+
+def besiege(
+    search: Search,
+    options: AttackTest,
+    data: Prepared,
+    targets: tuple[str, ...],
+    seed: int,
+    device: torch.device,
+) -> list[Fall]:
+    """Attack each target on the first ``options.images`` that it classifies correctly.
+
+    ``data`` is the task's ``test/images``, the targets are beside it. The images come in the order
+    in which they were drawn, the same for every setting; so does the wished-for class.
+
+    Raises:
+        InputError: a target is missing or broken, or gets none of the images right.
+    """
+    images, chosen = data.split("test"), Chosen.load(data.folder / "attacked.npz")
+    return [_attack(search, options, data, images, chosen, n, seed, device) for n in targets]
+
+
+def _attack(
+    search: Search,
+    options: AttackTest,
+    data: Prepared,
+    images: ImageSet,
+    chosen: Chosen,
+    name: str,
+    seed: int,
+    device: torch.device,
+) -> Fall:
+    target = store.load_scorer(data.folder.parent / "targets" / name, device)
+    correct = np.flatnonzero(right(target, images, chosen.rows, device))
+    if not len(correct):
+        raise InputError(f"target '{name}' gets none of {len(chosen)} images right")
+    these = chosen.only(correct[: options.images])
+    clean = pixels(images.images[these.rows], device)
+    oracle = Oracle(target, options.budget, len(these), outputs=target.outputs)
+    outcome = search.run(
+        oracle,
+        clean,
+        goal(these, images.labels, options.goal, device),
+        Limit(options.norm, options.epsilon),
+        generator(seed, "attack", name),
+    )
+    counts = {"images": len(chosen), "correct": len(correct), "attacked": len(these)}
+    return Fall(name, target.about, clean, outcome, counts)
+
+
+def summary(falls: list[Fall], options: AttackTest, seed: int) -> dict[str, Any]:
+    """All metrics, of each target as ``NAME@TARGET`` and over all, with their denominators."""
+    whole = Fall(
+        "",
+        {},
+        torch.cat([fall.clean for fall in falls]),
+        pool([fall.outcome for fall in falls]),
+        {key: sum(fall.denominators[key] for fall in falls) for key in falls[0].denominators},
+    )
+    found = {fall.name: _measure(fall, options, seed) for fall in [whole, *falls]}
+    return {
+        "metrics": {
+            NAMES[key] + (f"@{name}" if name else ""): score
+            for name, one in found.items()
+            for key, score in one["metrics"].items()
+            if math.isfinite(score["ci95"])  # a mean of one success has no interval
+        },
+        "primary": "success",
+        "denominators": {name or "all": one["denominators"] for name, one in found.items()},
+        "targets": {
+            fall.name: {key: fall.about.get(key) for key in ("kind", "architecture", "accuracy")}
+            for fall in falls
+        },
+        **options.model_dump(include={"goal", "norm", "epsilon", "budget"}),
+    }
+
+
+def _measure(fall: Fall, options: AttackTest, seed: int) -> dict[str, Any]:
+    return measure(
+        fall.outcome,
+        fall.clean,
+        fall.denominators,
+        budget=options.budget,
+        resamples=options.resamples,
+        chance=generator(seed, "bootstrap", fall.name),
+    )
+
+
+def curve(falls: list[Fall], options: AttackTest) -> list[tuple[Any, ...]]:
+    """Success of all targets together, and of each, after 1..budget queries, log-spaced."""
+    steps = np.unique(np.geomspace(1, options.budget, options.curve_points).round().astype(int))
+    outcomes = [fall.outcome for fall in falls]
+    whole, *each = (shares(one, steps.tolist()) for one in [pool(outcomes), *outcomes])
+    header = ("step", "accuracy", "ci95", *(f"success@{fall.name}" for fall in falls))
+    return [header] + [
+        (asked, share["value"], share["ci95"], *(column[i]["value"] for column in each))
+        for i, (asked, share) in enumerate(zip(steps.tolist(), whole, strict=True))
+    ]
+
+
+def triplets(falls: list[Fall], count: int) -> dict[str, NDArray[np.float32]]:
+    """Clean, perturbation and adversarial of the first successes of each target.
+
+    ``[n, 3, C, H, W]`` by target's name, pixels in 0..1; perturbations are not stretched.
+    """
+    found = {}
+    for fall in falls:
+        rows = fall.outcome.success.nonzero()[:count, 0]
+        clean, adversarial = fall.clean[rows], fall.outcome.adversarial[rows]
+        if len(rows):
+            found[fall.name] = (
+                torch.stack([clean, adversarial - clean, adversarial], 1).cpu().float().numpy()
+            )
+    return found
+
+
+def shown(triplet: NDArray[np.float32]) -> Tensor:
+    """The same to be looked at: the perturbation about grey, its largest entry black or white."""
+    cells = torch.from_numpy(triplet.copy())
+    largest = cells[:, 1].abs().amax().clamp_min(1e-12)
+    cells[:, 1] = 0.5 + cells[:, 1] / (2 * largest)
+    return cells

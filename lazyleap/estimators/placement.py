@@ -1,0 +1,67 @@
+"""Which of the student's steps the teacher takes. Pure integers: no torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lazyleap.errors import InputError
+
+Placement = str | Sequence[int]
+"""``start``, ``end``, ``tail``, or the steps themselves."""
+
+
+def teacher_steps(
+    horizon: int, leaps: int, placement: Placement, lam: float = 1.0
+) -> tuple[int, ...]:
+    """The steps, of 0..k-1, that the teacher takes in the graph; it leaps over the others.
+
+    ``start`` spreads them from the first step on, ``end`` up to the last; ``tail`` is the last
+    ``leaps`` of them; a list names them itself and then ``leaps`` must be its length.
+
+    Raises:
+        InputError: if the steps are not ``leaps`` distinct ones of the horizon, or if ``lam < 1``
+            goes with anything but one leap before the last step.
+    """
+    if horizon < 1:
+        raise InputError(f"horizon {horizon}: the student needs at least one inner step")
+    if not 1 <= leaps <= horizon:
+        raise InputError(
+            f"leaps {leaps}: the teacher takes between 1 and horizon = {horizon} steps"
+        )
+    if not 0 < lam <= 1:
+        raise InputError(f"lam {lam}: a leap goes a fraction of the way, 0 < lam <= 1")
+    if lam < 1 and (leaps != 1 or placement != "end"):
+        raise InputError(f"lam {lam}: less than 1 goes with leaps 1 and placement 'end' only")
+    return _place(horizon, leaps, placement)
+
+
+def _place(k: int, m: int, placement: Placement) -> tuple[int, ...]:
+    if not isinstance(placement, str):
+        return _listed(k, m, tuple(placement))
+    if placement == "start":
+        return tuple(i * k // m for i in range(m))
+    if placement == "end":
+        return tuple(-(-i * k // m) - 1 for i in range(1, m + 1))
+    if placement == "tail":
+        return tuple(range(k - m, k))
+    raise InputError(f"placement '{placement}' is unknown; valid: start, end, tail or a list")
+
+
+def _listed(k: int, m: int, steps: tuple[int, ...]) -> tuple[int, ...]:
+    if len(steps) != m or list(steps) != sorted(set(steps)) or steps[0] < 0 or steps[-1] >= k:
+        raise InputError(f"placement {list(steps)}: wants {m} (leaps) rising steps of 0..{k - 1}")
+    return steps
+
+
+def with_weighted(
+    horizon: int, steps: Sequence[int], weighted_step: str, lam: float
+) -> tuple[int, ...]:
+    """The teacher's steps and the weighted one, which it always takes: else L2RW learned nothing.
+
+    Raises:
+        InputError: if ``lam < 1`` goes with a weighted step that is not the last.
+    """
+    weighted = horizon - 1 if weighted_step == "last" else 0
+    if lam < 1 and weighted not in steps:
+        raise InputError(f"lam {lam}: less than 1 goes with weighted_step 'last' only")
+    return tuple(sorted({*steps, weighted}))

@@ -1,1 +1,0 @@
-"""Metrics with confidence intervals, as plain numbers."""

@@ -1,0 +1,96 @@
+"""N-way K-shot episodes: drawn, stored with a digest, and turned into inner problems."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lazyleap.bilevel import Batch, Task
+from lazyleap.datasets import indices as stored
+from lazyleap.datasets.indices import Indices
+from lazyleap.datasets.pixels import Pixels
+from lazyleap.datasets.store import ImageSet
+from lazyleap.errors import InputError
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """Image indices ``support [E, way, shot]`` and ``query [E, way, queries]``.
+
+    In each episode the label of a class is its row, 0..way-1.
+    """
+
+    support: Indices
+    query: Indices
+
+    def __len__(self) -> int:
+        return len(self.support)
+
+    def head(self, count: int) -> Episodes:
+        """The first ``count`` episodes."""
+        return Episodes(self.support[:count], self.query[:count])
+
+    @property
+    def digest(self) -> str:
+        """sha256 of shapes and indices: two results with one digest saw the same episodes."""
+        return stored.digest(self.support, self.query)
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file, equal bytes for equal episodes."""
+        np.savez(path, support=self.support, query=self.query)
+
+    @staticmethod
+    def load(path: Path) -> Episodes:
+        """Read what :meth:`save` wrote; InputError if it is missing or broken."""
+        return Episodes(*stored.read(path, ("support", "query"), "are not stored episodes"))
+
+
+class Sampler:
+    """Draws episodes from a labelled image set.
+
+    Raises:
+        InputError: if there are fewer classes than ``way``, or a class has too few images.
+    """
+
+    def __init__(self, images: ImageSet, way: int, shot: int, query: int) -> None:
+        order = np.argsort(images.labels, kind="stable")
+        counts = np.bincount(images.labels, minlength=len(images.classes))
+        if len(counts) < way:
+            raise InputError(
+                f"way {way}: the data set has only {len(counts)} classes in this split"
+            )
+        if (fewest := int(counts.argmin())) is not None and counts[fewest] < shot + query:
+            raise InputError(
+                f"class '{images.classes[fewest]}' has {counts[fewest]} images: an episode needs "
+                f"shot {shot} + query {query} = {shot + query}"
+            )
+        self._members = np.split(order, np.cumsum(counts)[:-1])
+        self.way, self.shot, self.query = way, shot, query
+
+    def draw(self, count: int, chance: np.random.Generator) -> Episodes:
+        """``count`` episodes: classes, then images, without replacement within an episode."""
+        size = self.shot + self.query
+        rows = np.stack([self._one(size, chance) for _ in range(count)])
+        return Episodes(rows[:, :, : self.shot], rows[:, :, self.shot :])
+
+    def _one(self, size: int, chance: np.random.Generator) -> Indices:
+        classes = chance.choice(len(self._members), self.way, replace=False)
+        return np.stack([chance.choice(self._members[c], size, replace=False) for c in classes])
+
+
+def batch(pixels: Pixels, indices: Indices) -> Batch:
+    """Images ``[way * n, C, H, W]`` of one episode's ``[way, n]`` indices, and their labels."""
+    way, n = indices.shape
+    images = pixels[indices].flatten(0, 1)
+    return Batch(images, torch.arange(way, device=images.device).repeat_interleave(n))
+
+
+def as_tasks(pixels: Pixels, episodes: Episodes, horizon: int) -> list[Task]:
+    """One inner problem an episode: the support set at each of ``horizon`` steps."""
+    return [
+        Task([batch(pixels, support)] * horizon, batch(pixels, query))
+        for support, query in zip(episodes.support, episodes.query, strict=True)
+    ]

@@ -1,0 +1,146 @@
+"""Few-shot learning: fixed episodes, a meta-learner of episodes, accuracy after adaptation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from lazyleap import build
+from lazyleap.algorithms import MAML
+from lazyleap.bilevel import Task, Tree
+from lazyleap.datasets.pixels import Pixels
+from lazyleap.datasets.store import ImageSet, Prepared
+from lazyleap.errors import InputError
+from lazyleap.fewshot.episodes import Episodes, Sampler, as_tasks
+from lazyleap.fewshot.evaluation import accuracies
+from lazyleap.fewshot.network import build as build_network
+from lazyleap.fewshot.options import FewShotTask
+from lazyleap.kind import Drawn, Glimpse, Verdict
+from lazyleap.seeding import generator, seed_torch
+from lazyleap.settings import Setting
+from lazyleap.statistics import interval
+from lazyleap.training.loop import Metrics
+from lazyleap.training.meta_learner import MetaLearner
+
+KEEP = "best"
+VALIDATION, TEST = "train/images/validation.npz", "test/images/episodes.npz"
+
+
+def draw(sets: Mapping[str, ImageSet], options: FewShotTask) -> dict[str, Drawn]:
+    """The episodes that every setting is validated and tested on."""
+    fixed = options.draw
+
+    def episodes(part: str, count: int) -> Episodes:
+        if part not in sets:
+            raise InputError(f"dataset: has no {part} split, only {', '.join(sets)}")
+        try:
+            sampler = Sampler(sets[part], fixed.way, fixed.shot, fixed.query)
+        except InputError as error:
+            raise InputError(f"draw, {part} split: {error}") from error
+        return sampler.draw(count, generator(fixed.seed, part))
+
+    return {
+        VALIDATION: episodes("val", fixed.validation_episodes),
+        TEST: episodes("test", fixed.test_episodes),
+    }
+
+
+def learner(setting: Setting, data: Prepared, device: torch.device) -> MetaLearner:
+    """The meta-learner of a setting: network, problem, estimator, episodes."""
+    problem, start = _problem(setting, data, device)
+    options = _task(setting).training
+    pixels = _pixels(data, "train", device)
+    sampler = Sampler(data.split("train"), options.way, options.shot, options.query)
+
+    def sample(iteration: int) -> list[Task]:
+        chance = generator(setting.seed, "episodes", iteration)
+        return as_tasks(pixels, sampler.draw(options.meta_batch, chance), setting.horizon)
+
+    return MetaLearner(
+        problem,
+        build.estimator(setting),
+        start,
+        build.outer(setting),
+        sample=sample,
+        accuracy=partial(_accuracy, problem),
+        score=partial(
+            _score,
+            problem,
+            setting.horizon,
+            _pixels(data, "val", device),
+            Episodes.load(data.folder / "validation.npz"),
+        ),
+    )
+
+
+def pictures(learner: MetaLearner) -> dict[str, Tensor]:
+    """The first training episode: a row a class, support images left, query images right."""
+    task = learner.sample(0)[0]
+    way = int(task.outer.targets.max()) + 1
+    parts = [batch.inputs.unflatten(0, (way, -1)) for batch in (task.inner[0], task.outer)]
+    return {"episode/support_and_query": torch.cat(parts, dim=1)}
+
+
+def glimpse(learner: MetaLearner) -> dict[str, Glimpse]:
+    """Nothing: episodes are seen once."""
+    del learner
+    return {}
+
+
+def classes(setting: Setting, data: Prepared) -> int:
+    """The ways: classes of an episode have no names."""
+    del data
+    return _task(setting).training.way
+
+
+def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -> Verdict:
+    """Accuracy at the reported steps over all test episodes; the curve over the first of them."""
+    test, k = _task(setting).test, setting.horizon
+    problem, _ = _problem(setting, data, device)
+    pixels = _pixels(data, "test", device)
+    episodes = Episodes.load(data.folder / "episodes.npz")
+    found = accuracies(problem, theta, pixels, episodes, [*test.steps, k])
+    few = episodes.head(test.curve_episodes)
+    curve = accuracies(problem, theta, pixels, few, range(test.curve_steps + 1))
+    rows = [(s, interval(v)["value"], interval(v)["ci95"]) for s, v in curve.items()]
+    metrics = {
+        "metrics": {f"accuracy@{s}": interval(values) for s, values in found.items()},
+        "primary": f"accuracy@{k}",
+        "norm": _task(setting).model.norm,
+        "way": episodes.support.shape[1],
+        "shot": episodes.support.shape[2],
+        "test_digest": episodes.digest,
+    }
+    return Verdict(metrics, [("step", "accuracy", "ci95"), *rows])
+
+
+def _task(setting: Setting) -> FewShotTask:
+    assert isinstance(setting.task, FewShotTask)
+    return setting.task
+
+
+def _problem(
+    setting: Setting, data: Prepared, device: torch.device
+) -> tuple[MAML, dict[str, Tensor]]:
+    seed_torch(setting.seed, "network")
+    network = build_network(_task(setting).model, _task(setting).training.way, data.info).to(device)
+    problem = build.algorithm(setting, network)
+    return problem, build.theta(problem, network)
+
+
+def _pixels(data: Prepared, part: str, device: torch.device) -> Pixels:
+    return Pixels(data.split(part), data.info["mean"], data.info["std"], device)
+
+
+def _accuracy(problem: MAML, phi: Tree, theta: Tree, task: Task) -> float:
+    with torch.no_grad():
+        hits = problem.predict(phi, theta, task.outer.inputs).argmax(-1) == task.outer.targets
+    return float(hits.float().mean())
+
+
+def _score(problem: MAML, horizon: int, pixels: Pixels, episodes: Episodes, theta: Tree) -> Metrics:
+    found = interval(accuracies(problem, theta, pixels, episodes, [horizon])[horizon])
+    return {"validation/score": found["value"], "validation/ci95": found["ci95"]}

@@ -1,0 +1,1 @@
+"""Long-tailed classification: example weights learned on a small balanced meta set."""

@@ -1,0 +1,76 @@
+"""Weights and losses by rules: cross-entropy, class-balanced, LDAM with deferred re-weighting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lazyleap.bilevel import Tree
+from lazyleap.training.loop import Metrics
+
+
+class Fixed:
+    """A weight and a margin a class, the same at every step from ``since`` on; before, weight 1.
+
+    Args:
+        class_weights: ``[C]``.
+        since: the training step from which they count (deferred re-weighting).
+        margins: ``[C]``, taken off the logit of an example's own class.
+    """
+
+    def __init__(
+        self, class_weights: Tensor, *, since: float = 0, margins: Tensor | None = None
+    ) -> None:
+        self.class_weights, self.since, self.margins = class_weights, since, margins
+
+    def learn(self, iteration: int, classifier: Tree, share: float, *, describe: bool) -> Metrics:
+        """Nothing to learn."""
+        return {}
+
+    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy ``[n]``, the margin taken off."""
+        if self.margins is not None:
+            own = functional.one_hot(labels, logits.shape[1])
+            logits = logits - own * self.margins.to(logits)[labels, None]
+        return functional.cross_entropy(logits, labels, reduction="none")
+
+    def weights(self, iteration: int, losses: Tensor, labels: Tensor) -> Tensor:
+        """The examples' class weights ``[n]``, with sum 1."""
+        if iteration < self.since:
+            return torch.full_like(losses, 1 / len(losses))
+        found = self.class_weights.to(losses)[labels]
+        return found / found.sum()
+
+    @property
+    def theta(self) -> dict[str, Tensor]:
+        """Nothing is learned beside the classifier."""
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        """None."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Nothing to do."""
+
+
+def class_balanced(counts: Tensor, beta: float) -> Tensor:
+    """``(1 - beta) / (1 - beta^n_c)``, scaled to mean 1: the inverse effective number of samples.
+
+    Source: Cui, Jia, Lin, Song and Belongie, CVPR 2019.
+    """
+    weights = (1 - beta) / (1 - beta ** counts.double())
+    return (weights / weights.mean()).float()
+
+
+def ldam_margins(counts: Tensor, largest: float, scale: float) -> Tensor:
+    """``scale * C / n_c^(1/4)``, C such that the largest is ``scale * largest``.
+
+    For logits of a cosine head times ``scale``. Source: Cao, Wei, Gaidon, Arechiga and Ma,
+    NeurIPS 2019.
+    """
+    margins = counts.double() ** -0.25
+    return (scale * largest * margins / margins.max()).float()

@@ -1,0 +1,168 @@
+"""Weights by meta-learning, solved anew (L2RW) or on (Meta-Weight-Net) at every training step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lazyleap.algorithms import Reweight, Weighted, WeightNet
+from lazyleap.algorithms.maml import Forward
+from lazyleap.algorithms.reweight import EPS, normalised, zero
+from lazyleap.algorithms.weight_net import weight
+from lazyleap.algorithms.weighting import WeightedStep, in_order
+from lazyleap.bilevel import Batch, Task, Tree, detach, norm
+from lazyleap.errors import DivergedError
+from lazyleap.estimators import Estimator, MetaGradient
+from lazyleap.longtail.batches import MetaStream, Stream
+from lazyleap.longtail.means import ClassMeans
+from lazyleap.training.loop import Metrics
+from lazyleap.training.meta_learner import travel
+from lazyleap.training.outer import OuterOptimizer
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """The inner problem of training step i: mini-batches i, i + 1, ..., i + k - 1 and a meta-batch.
+
+    Those after i are looked at, not used up: they come again in their turn.
+    """
+
+    stream: Stream
+    meta: MetaStream
+    horizon: int
+    weighted_step: WeightedStep
+
+    def task(self, iteration: int, weigh: Callable[[Batch], Tensor | None]) -> Task:
+        """``weigh`` gives the weights of a batch looked at; None leaves them to theta."""
+        now, *ahead = (self.stream[iteration + j] for j in range(self.horizon))
+        known = [Weighted(*batch, weigh(batch)) for batch in ahead]
+        inner = in_order(Weighted(*now), known, self.weighted_step)
+        return Task(inner, self.meta[iteration])
+
+
+class Examples:
+    """L2RW: each example's weight is ``max(-d outer / d eps_i, 0)`` at ``eps = 0``, with sum 1.
+
+    The steps on batches looked at go by the running means of the learned weights by class. A
+    batch in which nothing would have helped keeps weights of zero; ``patience`` of them in a row
+    are an error.
+    """
+
+    def __init__(
+        self,
+        forward: Forward,
+        estimator: Estimator,
+        ahead: Ahead,
+        inner_lr: float,
+        means: ClassMeans,
+        patience: int,
+    ) -> None:
+        self._forward, self._estimator, self._ahead = forward, estimator, ahead
+        self._inner_lr, self._means, self._patience = inner_lr, means, patience
+        self._now = torch.empty(0)
+        self._idle = 0
+
+    def learn(self, iteration: int, classifier: Tree, share: float, *, describe: bool) -> Metrics:
+        """Solve the meta-problem at the classifier as it is, alpha being ``share`` of its rate."""
+        problem = Reweight(self._forward, classifier, self._inner_lr * share)
+        task = self._ahead.task(iteration, lambda batch: self._means.of(batch.targets))
+        meta = self._estimator(problem, zero(task_batch(task)), [task])
+        self._now = normalised(meta.grad[EPS])
+        self._idle = 0 if bool(self._now.any()) else self._idle + 1
+        if self._idle >= self._patience:
+            raise DivergedError(
+                f"no example of the last {self._idle} mini-batches got a weight "
+                f"(at iteration {iteration})"
+            )
+        return describe_meta(meta, describe=describe) | {"weights/all_zero": float(self._idle > 0)}
+
+    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy ``[n]``."""
+        return functional.cross_entropy(logits, labels, reduction="none")
+
+    def weights(self, iteration: int, losses: Tensor, labels: Tensor) -> Tensor:
+        """What :meth:`learn` has found for this step's examples."""
+        return self._now
+
+    @property
+    def theta(self) -> dict[str, Tensor]:
+        """The running means: the weights themselves are gone with their step."""
+        return {"class_means": self._means.values}
+
+    def state(self) -> dict[str, Any]:
+        """The running means are kept by who updates them."""
+        return {"idle": self._idle}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        self._idle = state["idle"]
+
+
+class Net:
+    """Meta-Weight-Net: V takes one step of the outer optimiser, then weighs the real step."""
+
+    def __init__(
+        self,
+        forward: Forward,
+        estimator: Estimator,
+        ahead: Ahead,
+        inner_lr: float,
+        optimizer: OuterOptimizer,
+    ) -> None:
+        self._forward, self._estimator, self._ahead = forward, estimator, ahead
+        self._inner_lr, self._optimizer = inner_lr, optimizer
+
+    def learn(self, iteration: int, classifier: Tree, share: float, *, describe: bool) -> Metrics:
+        """One meta-step of V at the classifier as it is, alpha being ``share`` of its rate."""
+        problem = WeightNet(self._forward, classifier, self._inner_lr * share)
+        task = self._ahead.task(iteration, _by_theta)
+        meta = self._estimator(problem, self._optimizer.theta, [task])
+        found = describe_meta(meta, describe=describe)
+        lr = self._optimizer.move(iteration, meta.grad, found["train/meta_gradient_norm"])
+        return found if lr is None else found | {"train/outer_lr": lr}
+
+    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy ``[n]``."""
+        return functional.cross_entropy(logits, labels, reduction="none")
+
+    def weights(self, iteration: int, losses: Tensor, labels: Tensor) -> Tensor:
+        """``V(ce) / n``; their sum is not 1, as published."""
+        with torch.no_grad():
+            return weight(self._optimizer.theta, losses) / len(losses)
+
+    @property
+    def theta(self) -> dict[str, Tensor]:
+        """V."""
+        return self._optimizer.theta
+
+    def state(self) -> dict[str, Any]:
+        """V and its optimiser."""
+        return self._optimizer.state()
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        self._optimizer.load_state(state)
+
+
+def _by_theta(batch: Batch) -> None:
+    """V weighs the batches looked at, too."""
+
+
+def task_batch(task: Task) -> Weighted:
+    """The inner batch whose weights are learned."""
+    (found,) = (batch for batch in task.inner if batch.weights is None)
+    return found  # type: ignore[no-any-return]
+
+
+def describe_meta(meta: MetaGradient, *, describe: bool) -> Metrics:
+    """Meta-loss and gradient norm; with ``describe`` also where student and teacher went."""
+    found = {
+        "train/outer_loss": float(meta.loss),
+        "train/meta_gradient_norm": float(norm(detach(meta.grad))),
+    }
+    return found | (travel(meta.paths[0]) if describe else {})

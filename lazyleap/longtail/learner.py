@@ -1,0 +1,126 @@
+"""What the training loop trains on a long tail: weigh the mini-batch, then take the real step."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from lazyleap.bilevel import Batch, Tree, copy
+from lazyleap.longtail.batches import Stream
+from lazyleap.longtail.classifier import PREFIX, Classifier, Taken
+from lazyleap.longtail.means import ClassMeans
+from lazyleap.statistics import proportion
+from lazyleap.training.loop import Metrics
+
+WEIGHTING = "weighting/"
+
+
+class Weigher(Protocol):
+    """How much each example of a mini-batch counts in the classifier's real step."""
+
+    def learn(self, iteration: int, classifier: Tree, share: float, *, describe: bool) -> Metrics:
+        """What is to be learned before the step; ``share`` is the rate's share of its peak."""
+        ...
+
+    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of each example, ``[n]``."""
+        ...
+
+    def weights(self, iteration: int, losses: Tensor, labels: Tensor) -> Tensor:
+        """The weight of each example, ``[n]``."""
+        ...
+
+    @property
+    def theta(self) -> dict[str, Tensor]:
+        """What is meta-learned beside the classifier."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on."""
+        ...
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        ...
+
+
+class WeightedLearner:
+    """The classifier w is running state; the meta-problem is solved at every training step.
+
+    Args:
+        classifier: w.
+        weigher: a baseline or an algorithm with its estimator.
+        stream: the training mini-batches by number.
+        means: running means of the weights by class.
+        held: the whole meta set, not augmented, which validation looks at.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        weigher: Weigher,
+        stream: Stream,
+        means: ClassMeans,
+        held: Batch,
+    ) -> None:
+        self.classifier, self.weigher, self.stream = classifier, weigher, stream
+        self.means, self._held = means, held
+        self.seen: tuple[Batch, Tensor] | None = None  # of the last described step, for the log
+
+    @property
+    def theta(self) -> dict[str, Tensor]:
+        """The classifier with its statistics, and what was meta-learned; by prefix."""
+        own = {PREFIX + n: p for n, p in self.classifier.tree.items()}
+        return copy(own | {WEIGHTING + n: p for n, p in self.weigher.theta.items()})
+
+    def step(self, iteration: int, *, describe: bool) -> Metrics:
+        """One training step; with ``describe`` also what the log wants to know of it."""
+        share = self.classifier.descent.share(iteration)
+        parameters = self.classifier.parameters
+        found = self.weigher.learn(iteration, parameters, share, describe=describe)
+        if not all(map(math.isfinite, found.values())):
+            return found  # the loop stops; the classifier is still the last good one
+        batch = self.stream[iteration]
+        weigh = partial(self.weigher.weights, iteration, labels=batch.targets)
+        taken = self.classifier.step(iteration, batch, self.weigher.losses, weigh)
+        self.means.update(batch.targets, taken.weights)
+        found |= {
+            "train/loss": float(taken.loss),
+            "train/gradient_norm": float(taken.gradient_norm),
+            "train/lr": self.classifier.descent.lr * share,
+        }
+        if not describe:
+            return found
+        self.seen = batch, taken.weights
+        return found | self._describe(taken)
+
+    def _describe(self, taken: Taken) -> Metrics:
+        classes = enumerate(self.means.values.tolist())
+        return {
+            "train/accuracy": float(taken.hits.float().mean()),
+            "weights/zero_share": float((taken.weights == 0).float().mean()),
+            **{f"class_weight/{label:03d}": value for label, value in classes},
+        }
+
+    def validate(self) -> Metrics:
+        """Accuracy on the meta set: balanced, but not held out from what learns the weights."""
+        hits = self.classifier.answer(self._held.inputs).argmax(1) == self._held.targets
+        found = proportion(hits.cpu().numpy())
+        return {"validation/score": found["value"], "validation/ci95": found["ci95"]}
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on."""
+        return {
+            "classifier": self.classifier.state(),
+            "weigher": self.weigher.state(),
+            "means": self.means.values,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        self.classifier.load_state(state["classifier"])
+        self.weigher.load_state(state["weigher"])
+        self.means.values = state["means"]

@@ -1,0 +1,105 @@
+"""Long-tailed classification: which images are kept, and the mini-batches of a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lazyleap.datasets import indices as stored
+from lazyleap.datasets.indices import Indices
+from lazyleap.datasets.store import ImageSet
+from lazyleap.errors import InputError
+
+
+@dataclass(frozen=True)
+class LongTail:
+    """Indices into the original training set: ``train [N]``, imbalanced, and ``meta [M]``.
+
+    Both are sorted; no image is in both. ``counts [C]``: images a class in ``train``.
+    """
+
+    train: Indices
+    meta: Indices
+    counts: Indices
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the choice: two results with one digest learned from the same images."""
+        return stored.digest(self.train, self.meta, self.counts)
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file, equal bytes for equal choices."""
+        np.savez(path, train=self.train, meta=self.meta, counts=self.counts)
+
+    @staticmethod
+    def load(path: Path) -> LongTail:
+        """Read what :meth:`save` wrote; InputError if it is missing or broken."""
+        names = ("train", "meta", "counts")
+        return LongTail(*stored.read(path, names, "is not a stored long tail"))
+
+
+def profile(n: int, imbalance: float, classes: int) -> Indices:
+    """``n_c = floor(n IF^(-c / (C - 1)))`` images for class c of C; class 0 is the largest.
+
+    Source: Cui et al., CVPR 2019; Cao et al., NeurIPS 2019. Raises InputError for an imbalance
+    below 1 or fewer than two classes.
+    """
+    if not 1 <= imbalance < float("inf"):
+        raise InputError(f"imbalance {imbalance:g}: the largest class over the smallest, 1 or more")
+    if classes < 2:
+        raise InputError(f"{classes} class: a long tail needs two or more")
+    shares = imbalance ** (-np.arange(classes) / (classes - 1))
+    return np.floor(n * shares + 1e-9).astype(np.int64)  # 4999.999... is 5000
+
+
+def choose(
+    images: ImageSet, imbalance: float | None, meta_per_class: int, chance: np.random.Generator
+) -> LongTail:
+    """Draw the balanced meta set first, and what the profile leaves of the rest.
+
+    ``n`` of the profile is what the smallest class has left after the meta set; with ``imbalance``
+    None all that is left is kept, for data that are imbalanced as they are.
+
+    Raises:
+        InputError: one sentence on a label out of range, a class smaller than its meta set, an
+            imbalance below 1, or a class that the profile leaves empty.
+    """
+    members = _members(images)
+    for name, rows in zip(images.classes, members, strict=True):
+        if len(rows) < meta_per_class:
+            raise InputError(
+                f"class '{name}' has {len(rows)} images, fewer than the {meta_per_class} that "
+                "meta_per_class asks for"
+            )
+    shuffled = [chance.permutation(rows) for rows in members]
+    meta = np.concatenate([rows[:meta_per_class] for rows in shuffled])
+    left = [rows[meta_per_class:] for rows in shuffled]
+    counts = _counts(images, [len(rows) for rows in left], imbalance)
+    train = np.concatenate([rows[:count] for rows, count in zip(left, counts, strict=True)])
+    return LongTail(np.sort(train), np.sort(meta), counts)
+
+
+def _members(images: ImageSet) -> list[Indices]:
+    wrong = np.flatnonzero((images.labels < 0) | (images.labels >= len(images.classes)))
+    if len(wrong):
+        raise InputError(
+            f"image {wrong[0]} has label {images.labels[wrong[0]]}, outside "
+            f"0..{len(images.classes) - 1}"
+        )
+    return [np.flatnonzero(images.labels == c) for c in range(len(images.classes))]
+
+
+def _counts(images: ImageSet, left: list[int], imbalance: float | None) -> Indices:
+    counts = np.array(left, np.int64)
+    if imbalance is not None:
+        counts = profile(min(left), imbalance, len(left))
+    if not counts.all():
+        empty = int(np.flatnonzero(counts == 0)[0])
+        words = "as they are" if imbalance is None else f"with imbalance {imbalance:g}"
+        raise InputError(
+            f"class '{images.classes[empty]}' would be left without a training image: "
+            f"{left[empty]} remain after the meta set, {words}"
+        )
+    return counts

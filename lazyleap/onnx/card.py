@@ -1,0 +1,40 @@
+"""The model card: the file's own facts, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lazyleap.onnx.parity import Check
+
+NOTHING = "This method learns nothing, so there is no model to export.\n"
+
+
+def card(facts: Mapping[str, str], words: str, checks: Sequence[Check]) -> str:
+    """Markdown of :func:`lazyleap.onnx.metadata.facts` and of the checks.
+
+    ``words`` is what the kind of task says of its files.
+    """
+    parts = [
+        f"# {facts['run']}\n",
+        words,
+        _checks(checks) if checks else "",
+        _facts(facts),
+        f"## Data\n\n{facts['dataset']}. Licence: {facts['licence']}. Cite: {facts['citation']}\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _checks(checks: Sequence[Check]) -> str:
+    names = ("file", "what", "by", "cases", "largest difference", "allowed")
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    lines += [
+        f"| `{c.file}` | {c.what} | {c.runtime} | {c.cases} | {c.max_abs_diff:.1e} "
+        f"| {c.tolerance:.1e} |"
+        for c in checks
+    ]
+    return "## Checked against PyTorch\n\n" + "\n".join(lines) + "\n"
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    rows = "".join(f"| {name} | `{value}` |\n" for name, value in facts.items())
+    return f"## Facts (also in each file's `metadata_props`)\n\n| | |\n|---|---|\n{rows}"

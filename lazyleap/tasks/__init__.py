@@ -1,1 +1,0 @@
-"""What is learned and judged: episodes of few-shot learning."""

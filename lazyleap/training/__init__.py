@@ -1,0 +1,1 @@
+"""Meta-training: the one loop, the meta-learner, checkpoints."""

@@ -1,0 +1,121 @@
+"""The meta-learner: theta, its optimiser, and one meta-iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from lazyleap.bilevel import Bilevel, Task, Tree, dot, norm, subtract
+from lazyleap.estimators import Estimator, MetaGradient, Path
+from lazyleap.training.loop import Metrics
+from lazyleap.training.outer import OuterOptimizer, OuterOptions
+
+
+class MetaLearner:
+    """What :func:`lazyleap.training.loop.fit` trains in few-shot learning and other meta-batches.
+
+    Args:
+        problem: the four functions.
+        estimator: how the meta-gradient is had.
+        theta: where meta-learning starts; copied.
+        sample: the meta-batch of an iteration.
+        accuracy: a score in 0..1 of one task's ``(phi, theta, task)``, for the log.
+        score: what validation says of theta, larger is better; may be costly.
+        scored: the tag that ``accuracy`` is logged under.
+    """
+
+    def __init__(
+        self,
+        problem: Bilevel,
+        estimator: Estimator,
+        theta: Tree,
+        outer: OuterOptions,
+        sample: Callable[[int], Sequence[Task]],
+        accuracy: Callable[[Tree, Tree, Task], float],
+        score: Callable[[Tree], Metrics],
+        scored: str = "train/outer_accuracy",
+    ) -> None:
+        self.problem, self.estimator = problem, estimator
+        self._scored = scored
+        self.sample, self.accuracy, self._score = sample, accuracy, score
+        self._outer = OuterOptimizer(theta, outer)
+
+    @property
+    def theta(self) -> dict[str, Tensor]:
+        """The meta-parameters now, off every tape."""
+        return self._outer.theta
+
+    def step(self, iteration: int, *, describe: bool) -> Metrics:
+        """One meta-iteration; with ``describe`` also what the log wants to know of it."""
+        tasks = self.sample(iteration)
+        theta = self.theta
+        meta = self.estimator(self.problem, theta, tasks)
+        length = float(norm(meta.grad))
+        metrics = {"train/outer_loss": float(meta.loss), "train/meta_gradient_norm": length}
+        if describe:
+            metrics |= self._describe(theta, tasks, meta)
+        lr = self._outer.move(iteration, meta.grad, length)
+        return metrics if lr is None else metrics | {"train/outer_lr": lr}
+
+    def _describe(self, theta: Tree, tasks: Sequence[Task], meta: MetaGradient) -> Metrics:
+        scores = [
+            self.accuracy(path.end, theta, task)
+            for path, task in zip(meta.paths, tasks, strict=True)
+        ]
+        lengths = [travel(path) for path in meta.paths]
+        mean = {key: sum(each[key] for each in lengths) / len(lengths) for key in lengths[0]}
+        return {self._scored: sum(scores) / len(scores), **mean}
+
+    def validate(self) -> Metrics:
+        """Validation of theta as it is; ``validation/score`` is what decides."""
+        return self._score(self.theta)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next iteration depends on."""
+        return self._outer.state()
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        self._outer.load_state(state)
+
+
+class Untrained:
+    """Nothing to learn: theta is empty, and there are no iterations."""
+
+    @property
+    def theta(self) -> dict[str, Tensor]:
+        """Empty."""
+        return {}
+
+    def step(self, iteration: int, *, describe: bool) -> Metrics:
+        """Nothing to do."""
+        return {}
+
+    def validate(self) -> Metrics:
+        """Nothing to judge."""
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        """Empty."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Nothing to do."""
+
+
+def travel(path: Path) -> Metrics:
+    """How far the student went, how much of it was leapt, and how the teacher's own steps point.
+
+    The cosine is between the student's whole displacement and the sum of the teacher's steps.
+    """
+    displacement = subtract(path.end, path.start)
+    found = {"student/displacement": float(norm(displacement))}
+    if path.taken is None:
+        return found
+    found["teacher/leap_length"] = float(norm(subtract(displacement, path.taken)))
+    lengths = norm(displacement) * norm(path.taken)
+    if path.points and lengths > 0:
+        found["teacher/cosine"] = float(dot(displacement, path.taken) / lengths)
+    return found

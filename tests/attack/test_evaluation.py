@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from lazyleap.attack.attempt import Outcome
+from lazyleap.attack.evaluation import curve, measure, median, pool
+from lazyleap.errors import InputError
+
+CLEAN = torch.full((5, 1, 2, 2), 0.5)
+STEPS = (0, 25, 50, 75, 100)
+OF = {"images": 9, "correct": 7, "attacked": 5}
+
+
+def outcome(success=(True, True, False, True, False), queries=(10, 30, 100, 80, 97)):
+    moved = CLEAN.clone()
+    moved[0, 0, 0, 0] += 0.3
+    moved[0, 0, 1, 1] -= 0.4  # .5
+    moved[1, 0, 0, 1] += 0.1
+    moved[2] += 0.5
+    moved[3] += 0.15  # .3
+    return Outcome(moved, torch.tensor(success), torch.tensor(queries))
+
+
+def measured(found, clean=CLEAN, of=OF, seed=0):
+    chance = np.random.default_rng(seed)
+    return measure(found, clean, of, budget=100, resamples=2000, chance=chance)
+
+
+def test_by_hand() -> None:
+    found = measured(outcome())
+    m = found["metrics"]
+    p, z, n = 0.6, 1.96, 5
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    assert m["success"] == pytest.approx({"value": 0.6, "ci95": half + abs(centre - p), "n": 5})
+    assert m["mean_queries"]["value"] == 40
+    assert m["mean_queries"]["ci95"] == pytest.approx(1.96 * math.sqrt(1300 / 3))
+    assert m["mean_queries"]["n"] == m["mean_l2"]["n"] == m["median_queries"]["n"] == 3
+    assert m["median_queries"]["value"] == 30
+    assert m["mean_queries_all"]["value"] == (10 + 30 + 100 + 80 + 100) / 5
+    assert m["mean_queries_all"]["n"] == 5
+    assert m["mean_l2"]["value"] == pytest.approx((0.5 + 0.1 + 0.3) / 3)
+    assert found["denominators"] == OF
+    shares = curve(outcome(), STEPS)
+    assert [(asked, share["value"]) for asked, share in zip(STEPS, shares, strict=True)] == [
+        (0, 0.0),
+        (25, 0.2),
+        (50, 0.4),
+        (75, 0.4),
+        (100, 0.6),
+    ]
+    assert shares[-1]["ci95"] == pytest.approx(m["success"]["ci95"])
+
+
+def test_without_a_success_there_is_nothing_to_say_of_successes() -> None:
+    found = measured(outcome(success=(False,) * 5))
+    assert found["metrics"].keys() == {"success", "mean_queries_all"}
+    assert found["metrics"]["mean_queries_all"]["value"] == 100
+    assert found["metrics"]["success"]["value"] == 0
+    assert found["metrics"]["success"]["ci95"] > 0.4
+    shares = curve(outcome(success=(False,) * 5), STEPS)
+    assert [share["value"] for share in shares] == [0] * 5
+
+
+def test_the_medians_interval_holds_what_it_promises() -> None:
+    """Of samples of 41, about 95 in 100 intervals hold the true median."""
+    draw, hits = np.random.default_rng(1), 0
+    for i in range(300):
+        sample = draw.exponential(size=41)
+        found = median(sample, 400, np.random.default_rng(i))
+        hits += found["low"] <= math.log(2) <= found["high"]
+        assert found["ci95"] == max(found["value"] - found["low"], found["high"] - found["value"])
+    assert 0.9 < hits / 300 < 0.99
+
+
+def test_the_same_chance_gives_the_same_interval() -> None:
+    assert measured(outcome()) == measured(outcome())
+
+
+def test_several_attacks_as_one() -> None:
+    both = pool([outcome(), outcome(queries=(20, 40, 100, 90, 99))])
+    found = measured(both, torch.cat([CLEAN, CLEAN]), {"attacked": 10})
+    assert found["metrics"]["success"]["n"] == 10
+    assert found["metrics"]["mean_queries"]["value"] == (40 + 50) / 2
+
+
+@pytest.mark.parametrize(
+    ("clean", "of"), [(CLEAN[:4], OF), (CLEAN, {"attacked": 7}), (CLEAN, {"correct": 5})]
+)
+def test_numbers_that_do_not_belong_together(clean, of) -> None:
+    with pytest.raises(InputError, match="denominator 'attacked'"):
+        measured(outcome(), clean, of)

@@ -1,0 +1,89 @@
+"""Errors, groups, recall, confusion and calibration, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torchmetrics.functional.classification import multiclass_calibration_error
+
+from lazyleap.longtail.evaluation import calibration_error, groups, measure, softmax
+from lazyleap.statistics import proportion
+
+COUNTS = np.array([200, 101, 100, 20, 19])  # many, many, medium, medium, few
+#        true class and answer of ten images
+LABELS = np.array([0, 0, 0, 1, 1, 2, 2, 3, 4, 4])
+ANSWERS = np.array([0, 0, 1, 1, 1, 2, 3, 0, 4, 0])
+
+
+@pytest.fixture
+def found():
+    return measure(5.0 * np.eye(5)[ANSWERS], LABELS, COUNTS, many=100, few=20, bins=10)
+
+
+def test_errors_by_hand(found):
+    values = {name: (m["value"], m["n"]) for name, m in found["metrics"].items()}
+    assert values == {
+        "error": (pytest.approx(4 / 10), 10),
+        "error@many": (pytest.approx(1 / 5), 5),
+        "error@medium": (pytest.approx(2 / 3), 3),
+        "error@few": (pytest.approx(1 / 2), 2),
+    }
+
+
+def test_recall_and_confusion_by_hand(found):
+    assert [m["value"] for m in found["recall"]] == pytest.approx([2 / 3, 1, 1 / 2, 0, 1 / 2])
+    assert found["confusion"] == [
+        [2, 1, 0, 0, 0],
+        [0, 2, 0, 0, 0],
+        [0, 0, 1, 1, 0],
+        [1, 0, 0, 0, 0],
+        [1, 0, 0, 0, 1],
+    ]
+
+
+def test_calibration_by_hand(found):
+    confidence = np.exp(5) / (np.exp(5) + 4)  # of every image, six of ten right
+    assert found["calibration_error"] == pytest.approx(confidence - 0.6)
+
+
+def test_a_group_without_a_class_is_left_out():
+    logits = np.eye(2)[[0, 1, 1]]
+    found = measure(logits, np.array([0, 1, 0]), np.array([50, 30]), many=100, few=20, bins=15)
+    assert set(found["metrics"]) == {"error", "error@medium"}
+
+
+def test_the_thresholds_belong_to_the_middle():
+    assert groups(COUNTS, 100, 20).tolist() == [0, 0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (3, 10), (700, 1000)])
+def test_the_interval_is_wilsons_with_its_longer_side(right, n):
+    expected = stats.binomtest(right, n).proportion_ci(0.95, "wilson")
+    found = proportion(np.arange(n) < right)
+    longer = max(right / n - expected.low, expected.high - right / n)
+    assert found["value"] == right / n
+    assert found["ci95"] == pytest.approx(longer, rel=1e-4)
+
+
+def test_nothing_at_all_is_no_knowledge():
+    assert proportion(np.array([], bool)) == {"value": 0.0, "ci95": 1.0, "n": 0}
+
+
+@pytest.mark.parametrize("bins", [1, 10, 15])
+@pytest.mark.parametrize("scale", [0.3, 2.0, 20.0])
+def test_calibration_is_torchmetrics(bins, scale):
+    chance = np.random.default_rng(bins)
+    logits = scale * chance.standard_normal((500, 7))
+    labels = np.where(chance.random(500) < 0.6, logits.argmax(1), chance.integers(0, 7, 500))
+    shares = softmax(logits)
+    expected = multiclass_calibration_error(
+        torch.from_numpy(shares), torch.from_numpy(labels), num_classes=7, n_bins=bins, norm="l1"
+    )
+    assert calibration_error(shares, labels, bins) == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_softmax_of_large_logits_is_finite():
+    found = softmax(np.array([[1e4, 0.0], [-1e4, -1e4]], np.float32))
+    np.testing.assert_allclose(found, [[1, 0], [0.5, 0.5]])
