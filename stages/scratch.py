@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lazyleap.errors import InputError
 
 
@@ -27,6 +29,12 @@ def fingerprint(setting: dict[str, Any], data: Path, code: list[Path]) -> str:
     for path in [*small, *sorted(file for entry in code for file in _files(entry))]:
         total.update(path.as_posix().encode() + path.read_bytes())
     return total.hexdigest()[:16]
+
+
+def code(stage: str) -> list[Path]:
+    """The source files that dvc.yaml names as dependencies of a stage of runs."""
+    declared = yaml.safe_load(Path("dvc.yaml").read_text())["stages"][stage]["do"]["deps"]
+    return [Path(entry) for entry in declared if entry.startswith(("lazyleap/", "stages/"))]
 
 
 def _files(entry: Path) -> list[Path]:

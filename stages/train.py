@@ -28,15 +28,6 @@ from stages.finish import finish
 from stages.observer import Reporter
 from stages.program import Params, Traceback, run
 
-CODE = [
-    Path("stages/train.py"),
-    *(Path("lazyleap") / name for name in (
-        "algorithms", "attack/goals.py", "bilevel.py", "build.py", "estimators", "kinds",
-        "learner.py", "models", "seeding.py", "tasks", "training.py", "weighting",
-    )),
-]  # fmt: skip
-"""The files whose change makes a checkpoint another run's; those that dvc.yaml names."""
-
 MaxSeconds = Annotated[
     float | None, typer.Option(envvar="LAZYLEAP_MAX_SECONDS", help="stop cleanly after this long")
 ]
@@ -55,7 +46,7 @@ def main(
     device = machine.device(settings.device)
     scratch.end_with_parent()
     data = load_data(folders.images(setting.grid, setting.task_name, "train"))
-    mark = scratch.fingerprint(setting.to_dict(), data.folder.parent, CODE)
+    mark = scratch.fingerprint(setting.to_dict(), data.folder.parent, scratch.code("train"))
     with scratch.claimed(folders.scratch(setting.grid, name, mark)) as work:
         learner = kind(setting.task.kind).learner(setting, data, device)
         progress = train(setting, learner, work, max_seconds, device)
