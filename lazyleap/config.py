@@ -106,6 +106,7 @@ class Settings(Block):
     root: str
     here: str
     grid: Name
+    extensions: str
     threads: Count
     device: Literal["auto", "cpu", "cuda"]
     tasks: dict[Name, TaskOptions]
