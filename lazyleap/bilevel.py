@@ -20,6 +20,9 @@ from torch import Tensor
 Tree = Mapping[str, Tensor]
 """Named tensors. Functions take trees and return new ones; nothing is written in place."""
 
+Pull = Callable[[Tree], tuple[dict[str, Tensor], ...]]
+"""A cotangent of a function's result to cotangents of each of its arguments."""
+
 
 class Batch(NamedTuple):
     """Inputs ``[n, ...]`` and their targets ``[n]`` or ``[n, ...]``."""
@@ -110,18 +113,37 @@ def vjp(
 
     Cost: one evaluation and one backward pass; the tape is freed on return.
     """
+    return linearize(function, *primals)[1](cotangent)
+
+
+def linearize(
+    function: Callable[..., Tree], *primals: Tree, keep: bool = False
+) -> tuple[dict[str, Tensor], Pull]:
+    """The value of ``function``, off every tape, and its vector-Jacobian product.
+
+    One evaluation serves both. The first product frees the tape, unless it is to ``keep`` for more.
+    """
     with torch.enable_grad():
         leaves = [{n: leaf(p) for n, p in tree.items()} for tree in primals]
-        return _pull(function(*leaves), cotangent, leaves)
+        outputs = function(*leaves)
+
+    def pull(cotangent: Tree) -> tuple[dict[str, Tensor], ...]:
+        return _pull(outputs, cotangent, leaves, keep=keep)
+
+    return detach(outputs), pull
 
 
-def _pull(outputs: Tree, cotangent: Tree, leaves: Sequence[Tree]) -> tuple[dict[str, Tensor], ...]:
+def _pull(
+    outputs: Tree, cotangent: Tree, leaves: Sequence[Tree], *, keep: bool = False
+) -> tuple[dict[str, Tensor], ...]:
     names = [n for n, p in outputs.items() if p.requires_grad]
     flat = [p for tree in leaves for p in tree.values()]
     if not names:  # a function of none of its arguments, such as the start of a running classifier
         return tuple({n: torch.zeros_like(p) for n, p in tree.items()} for tree in leaves)
     values, weights = [outputs[n] for n in names], [cotangent[n] for n in names]
-    found = torch.autograd.grad(values, flat, weights, allow_unused=True, materialize_grads=True)
+    found = torch.autograd.grad(
+        values, flat, weights, retain_graph=keep, allow_unused=True, materialize_grads=True
+    )
     grads = iter(found)
     return tuple({n: next(grads) for n in tree} for tree in leaves)
 

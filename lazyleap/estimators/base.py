@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import torch
@@ -12,6 +13,18 @@ from torch import Tensor
 
 from lazyleap.bilevel import Bilevel, Task, Tree, add
 from lazyleap.errors import InputError
+from lazyleap.estimators.chance import State
+
+
+class Point(NamedTuple):
+    """A step that the teacher takes again: from ``phi`` = s_j to ``reached`` = s_{j+1}.
+
+    ``chance`` is the state of the random generators before it, if it drew from them.
+    """
+
+    phi: Tree
+    reached: Tree
+    chance: State = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -20,14 +33,14 @@ class Path:
 
     ``start`` is s_0 and ``end`` where the outer loss is taken. ``taken`` is the sum of the steps
     the teacher took itself (None where there is no teacher); the rest of the way was leapt.
-    ``points`` holds the s_j the teacher steps from; ``held`` the sums of s_j and of the directions,
-    where only the update is tracked.
+    ``points`` holds, by j, the steps that the teacher takes; ``held`` the sums of s_j and of the
+    directions, where only the update is tracked.
     """
 
     start: Tree
     end: Tree
     taken: Tree | None = None
-    points: Mapping[int, Tree] = field(default_factory=dict)
+    points: Mapping[int, Point] = field(default_factory=dict)
     held: tuple[Tree, Tree] | None = None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -16,22 +16,28 @@ from lazyleap.bilevel import (
     Tree,
     add,
     dot,
+    linearize,
     subtract,
     value_and_grad,
-    vjp,
     zeros,
 )
 from lazyleap.errors import InputError
-from lazyleap.estimators.base import MetaGradient, TaskGradient, average
+from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, horizon
+from lazyleap.estimators.chance import State, rewind, state
 from lazyleap.estimators.lazy import walk
 
 
 @dataclass(frozen=True)
 class Proximal:
-    """The problem with ``(rho / 2) |phi - init(theta)|^2`` added to the inner loss."""
+    """The problem with ``(rho / 2) |phi - init(theta)|^2`` added to the inner loss.
+
+    What a forward pass draws by chance is drawn from ``chance`` at every step, so that there is one
+    inner loss to be at the optimum of.
+    """
 
     problem: Bilevel
     rho: float
+    chance: State = field(default_factory=dict)
 
     def init(self, theta: Tree) -> Tree:
         """As in the problem itself."""
@@ -39,6 +45,7 @@ class Proximal:
 
     def inner_grad(self, phi: Tree, theta: Tree, batch: Any) -> Tree:
         """``inner_grad + rho (phi - init(theta))``."""
+        rewind(self.chance)
         grad = self.problem.inner_grad(phi, theta, batch)
         start = self.problem.init(theta)
         return {n: g + self.rho * (phi[n] - start[n]) for n, g in grad.items()}
@@ -63,7 +70,8 @@ class Implicit:
     The inverse is applied by ``cg_steps`` of conjugate gradient. Biased by how far the k inner
     steps end from the optimum, and by the truncation. Cost: k first-order steps, one
     double-backward each CG step; memory does not depend on k. Every inner batch must be the same
-    one: the optimum is that of one inner loss.
+    one, and what dropout and its like draw is drawn once a task and again at each step: the optimum
+    is that of one inner loss.
 
     Source: Rajeswaran, Finn, Kakade and Levine, NeurIPS 2019.
     """
@@ -76,26 +84,23 @@ class Implicit:
         for task in tasks:
             if any(batch is not task.inner[0] for batch in task.inner):
                 raise InputError("estimator 'implicit' needs the same batch at every inner step")
-        proximal = Proximal(problem, self.rho)
-        paths = walk(proximal, theta, tasks, ())
-        gradients = [
-            self._task(proximal, theta, task, path.end)
-            for task, path in zip(tasks, paths, strict=True)
-        ]
-        return average(gradients, paths)
+        horizon(tasks)
+        results = [self._task(problem, theta, task) for task in tasks]
+        return average([g for g, _ in results], [path for _, path in results])
 
-    def _task(self, problem: Proximal, theta: Tree, task: Task, end: Tree) -> TaskGradient:
-        loss, (v, g) = value_and_grad(partial(problem.outer_loss, batch=task.outer), end, theta)
-        stationary = partial(problem.inner_grad, batch=task.inner[0])
-
-        def curvature(x: Tree) -> Tree:  # (H + rho I) x; symmetric, so a row is a column
-            return vjp(partial(stationary, theta=theta), x, end)[0]
-
-        x = conjugate_gradient(curvature, v, self.cg_steps)
+    def _task(self, problem: Bilevel, theta: Tree, task: Task) -> tuple[TaskGradient, Path]:
+        proximal = Proximal(problem, self.rho, state(theta))
+        path = walk(proximal, theta, task)
+        stationary = partial(proximal.inner_grad, batch=task.inner[0])
+        _, curvature = linearize(partial(stationary, theta=theta), path.end, keep=True)
+        _, mixed = linearize(partial(stationary, path.end), theta)
+        outer_loss = partial(problem.outer_loss, batch=task.outer)
+        loss, (v, g) = value_and_grad(outer_loss, path.end, theta)
+        # (H + rho I) is symmetric, so a row is a column
+        x = conjugate_gradient(lambda p: curvature(p)[0], v, self.cg_steps)
         if not dot(x, x):  # no positive curvature at all: the proximal term alone
             x = {n: p / self.rho for n, p in v.items()}
-        (d,) = vjp(partial(stationary, end), x, theta)
-        return TaskGradient(loss, subtract(g, d))
+        return TaskGradient(loss, subtract(g, mixed(x)[0])), path
 
 
 def conjugate_gradient(matrix: Callable[[Tree], Tree], b: Tree, steps: int) -> Tree:

@@ -28,22 +28,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 
 from lazyleap.bilevel import (
     Bilevel,
+    Pull,
     Task,
     Tree,
     add,
     copy,
+    linearize,
     step,
     subtract,
     value_and_grad,
     vjp,
     zeros,
 )
-from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, horizon
+from lazyleap.estimators import chance
+from lazyleap.estimators.base import (
+    MetaGradient,
+    Path,
+    Point,
+    TaskGradient,
+    average,
+    horizon,
+)
 from lazyleap.estimators.placement import Placement, teacher_steps
 
 
@@ -109,40 +120,38 @@ def leap_gradient(
 
     ``hold`` tracks how the steps that nobody takes depend on theta through their update alone.
     """
-    paths = walk(problem, theta, tasks, steps, lam=lam, hold=hold)
-    gradients = [teach(problem, theta, task, path) for task, path in zip(tasks, paths, strict=True)]
+    horizon(tasks)
+    gradients, paths = [], []
+    for task in tasks:
+        paths.append(walk(problem, theta, task, steps, lam=lam, hold=hold))
+        gradients.append(teach(problem, theta, task, paths[-1]))
     return average(gradients, paths)
 
 
+@torch.no_grad()
 def walk(
     problem: Bilevel,
     theta: Tree,
-    tasks: Sequence[Task],
-    steps: Sequence[int],
+    task: Task,
+    steps: Sequence[int] = (),
     *,
     lam: float = 1.0,
     hold: bool = False,
-) -> list[Path]:
-    """The student: k steps a task, no graph, keeping the points the teacher will step from."""
-    horizon(tasks)
-    with torch.no_grad():
-        return [_walk(problem, theta, task, frozenset(steps), lam, hold) for task in tasks]
-
-
-def _walk(
-    problem: Bilevel, theta: Tree, task: Task, steps: frozenset[int], lam: float, hold: bool
 ) -> Path:
+    """The student: k steps, no graph, keeping what the teacher needs to take ``steps`` again."""
     start = copy(problem.init(theta))  # theta may be moved in place afterwards
     phi: Tree = start
-    points: dict[int, Tree] = {}
+    points: dict[int, Point] = {}
     taken, held = zeros(phi), None
     for j, batch in enumerate(task.inner):
         if j in steps and lam < 1:
             phi = add(start, subtract(phi, start), lam)
+        before = chance.state(theta) if j in steps else {}
         grad = problem.inner_grad(phi, theta, batch)
         moved = problem.update(phi, grad, theta)
         if j in steps:
-            points[j], taken = phi, add(taken, subtract(moved, phi))
+            points[j] = Point(phi, moved, chance.drawn(before))
+            taken = add(taken, subtract(moved, phi))
         if hold:
             held = (add(held[0], phi), add(held[1], grad)) if held else (phi, grad)
         phi = moved
@@ -154,8 +163,7 @@ def teach(problem: Bilevel, theta: Tree, task: Task, path: Path) -> TaskGradient
     outer_loss = partial(problem.outer_loss, batch=task.outer)
     loss, (v, g) = value_and_grad(outer_loss, path.end, theta)
     for j in sorted(path.points, reverse=True):
-        taught = partial(step, problem, batch=task.inner[j])
-        v, d = vjp(taught, v, path.points[j], theta)
+        v, d = _retake(problem, theta, task.inner[j], path.points[j])(v)
         g = add(g, d)
     if path.held is not None:
         # An update is linear in grad and buffers: k held steps are one, along their sums.
@@ -163,3 +171,11 @@ def teach(problem: Bilevel, theta: Tree, task: Task, path: Path) -> TaskGradient
         g = add(g, d)
     (d,) = vjp(problem.init, v, theta)
     return TaskGradient(loss, add(g, d))
+
+
+def _retake(problem: Bilevel, theta: Tree, batch: Any, point: Point) -> Pull:
+    """The student's step from ``point`` once more, with a graph."""
+    with chance.replayed(point.chance):
+        again, pull = linearize(partial(step, problem, batch=batch), point.phi, theta)
+    chance.check_same(again, point.reached, point.phi)
+    return pull

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from lazyleap.bilevel import Bilevel, Task, Tree, subtract, vjp
-from lazyleap.estimators.base import MetaGradient, TaskGradient, average
+from lazyleap.estimators.base import MetaGradient, TaskGradient, average, horizon
 from lazyleap.estimators.lazy import walk
 
 
@@ -23,9 +23,11 @@ class Reptile:
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        paths = walk(problem, theta, tasks, ())
-        gradients = []
-        for task, path in zip(tasks, paths, strict=True):
+        horizon(tasks)
+        gradients, paths = [], []
+        for task in tasks:
+            path = walk(problem, theta, task)
+            paths.append(path)
             with torch.no_grad():
                 loss = problem.outer_loss(path.end, theta, task.outer)
             (grad,) = vjp(problem.init, subtract(path.start, path.end), theta)

@@ -47,7 +47,8 @@ def tensors_of(result):
     yield result.loss
     yield from result.grad.values()
     for path in result.paths:
-        trees = [path.start, path.end, path.taken or {}, *path.points.values(), *(path.held or ())]
+        points = [tree for point in path.points.values() for tree in (point.phi, point.reached)]
+        trees = [path.start, path.end, path.taken or {}, *points, *(path.held or ())]
         for tree in trees:
             yield from tree.values()
 
