@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from lazyleap.longtail.evaluation import calibration_error, groups, measure, softmax
-from lazyleap.statistics import proportion
 
 COUNTS = np.array([200, 101, 100, 20, 19])  # many, many, medium, medium, few
 #        true class and answer of ten images
@@ -56,19 +54,6 @@ def test_a_group_without_a_class_is_left_out():
 
 def test_the_thresholds_belong_to_the_middle():
     assert groups(COUNTS, 100, 20).tolist() == [0, 0, 1, 1, 2]
-
-
-@pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (3, 10), (700, 1000)])
-def test_the_interval_is_wilsons_with_its_longer_side(right, n):
-    expected = stats.binomtest(right, n).proportion_ci(0.95, "wilson")
-    found = proportion(np.arange(n) < right)
-    longer = max(right / n - expected.low, expected.high - right / n)
-    assert found["value"] == right / n
-    assert found["ci95"] == pytest.approx(longer, rel=1e-4)
-
-
-def test_nothing_at_all_is_no_knowledge():
-    assert proportion(np.array([], bool)) == {"value": 0.0, "ci95": 1.0, "n": 0}
 
 
 @pytest.mark.parametrize("bins", [1, 10, 15])
