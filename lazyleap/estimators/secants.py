@@ -1,0 +1,122 @@
+"""The path's own secants: what the student has felt of the curvature that a leap skips.
+
+Where every inner step sees the same batch and is plain gradient descent, consecutive steps
+``d_j = s_{j+1} - s_j`` obey ``d_{j+1} = (I - alpha B_j) d_j``, with ``B_j`` the mean Hessian
+between the two points. One symmetric ``M`` is fitted to all pairs and stands for a skipped step:
+
+    a_j = d_j / |d_j|,   b_j = d_{j+1} / |d_j|                        columns of A and B, j = 0..k-2
+    A'A = E diag(s) E';  P = A E s^-1/2                   on directions with s > CUT max(s) alone
+    M   = P (W_il / (s_i + s_l)) P',   W = P' (B A' + A B') P    least squares over symmetric M
+    M   = V diag(e) V',  e clipped to [0, 1]
+    n skipped steps in a row:   v <- v + V (e^n - 1) V' v        the identity outside the span
+
+A common factor of the steps cancels, so inner gradients serve as well as steps. Exact for a
+quadratic inner loss of rank below k - 1. This is the project's own; the dropped directions matter:
+nearly collinear columns leave some that mean nothing and would be wiped out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lazyleap.bilevel import Tree
+
+CUT = 1e-8  # of the largest eigenvalue of A'A; below it a direction is rounding
+
+
+@dataclass(frozen=True)
+class Secants:
+    """The fitted map of one skipped step, ``I + columns' mixing (factors - 1) mixing' columns``.
+
+    Leading dimensions ``...`` are those of the tasks, none where a task is taught by itself.
+
+    Attributes:
+        columns: ``[..., k-1, N]``, the unit steps, in the parameters' dtype.
+        mixing: ``[..., k-1, k-1]``, float64; a zero column for a direction that was cut.
+        factors: ``[..., k-1]``, float64: eigenvalues of ``M`` before clipping. One below 0 says
+            that the inner rate times the curvature exceeds 1 there, and that no leap over an odd
+            number of such steps keeps the gradient's sign.
+    """
+
+    columns: Tensor
+    mixing: Tensor
+    factors: Tensor
+
+    @property
+    def least(self) -> Tensor:
+        """The smallest factor of each task, ``[...]``; 1 where nothing was fitted."""
+        if not self.factors.shape[-1]:
+            return self.factors.new_ones(self.factors.shape[:-1])
+        return self.factors.amin(-1)
+
+    def carry(self, v: Tree, steps: int, batch_dims: int = 0) -> dict[str, Tensor]:
+        """The cotangent ``v`` taken back over ``steps`` skipped steps.
+
+        Cost: 2 (k-1) products of parameter length, no gradient.
+        """
+        if not steps or not self.factors.shape[-1]:
+            return dict(v)
+        change = self.factors.clamp(0, 1) ** steps - 1
+        flat = flatten(v, batch_dims)
+        seen = (self.columns @ flat.unsqueeze(-1)).double()  # [..., k-1, 1]
+        weights = self.mixing @ (change.unsqueeze(-1) * (self.mixing.mT @ seen))
+        moved = flat + (self.columns.mT @ weights.to(flat.dtype)).squeeze(-1)
+        return unflatten(moved, v, batch_dims)
+
+
+def fit(directions: Sequence[Tree], batch_dims: int = 0) -> Secants:
+    """The map of a path from the directions ``g_0 .. g_{k-1}`` of its steps, trees alike.
+
+    Only parameters belong in the trees, no optimiser's buffers. Cost: k parameter sets of memory,
+    k^2 inner products in float64 and eigenvalues of two matrices of k - 1 rows.
+    """
+    steps = torch.stack([flatten(tree, batch_dims) for tree in directions], dim=-2)
+    gram = _gram(steps)
+    lengths = gram.diagonal(dim1=-2, dim2=-1)[..., :-1].sqrt()
+    scale = torch.where(lengths > 0, 1 / lengths, 0.0)
+    inner = gram[..., :-1, :-1] * scale.unsqueeze(-1) * scale.unsqueeze(-2)  # A'A
+    cross = gram[..., :-1, 1:] * scale.unsqueeze(-1) * scale.unsqueeze(-2)  # A'B
+    mixing, factors = _solve(inner, cross)
+    columns = steps[..., :-1, :] * scale.unsqueeze(-1).to(steps.dtype)
+    return Secants(columns, mixing, factors)
+
+
+def _gram(steps: Tensor) -> Tensor:
+    """Inner products ``[..., k, k]`` of ``[..., k, N]``, accumulated in float64."""
+    total = steps.new_zeros((*steps.shape[:-1], steps.shape[-2]), dtype=torch.float64)
+    for part in steps.split(1 << 16, dim=-1):  # bounded memory beside the steps themselves
+        wide = part.double()
+        total += wide @ wide.mT
+    return total
+
+
+def _solve(inner: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:
+    """``mixing`` with ``P V = A mixing``, and the factors."""
+    if not inner.shape[-1]:
+        return inner, inner.diagonal(dim1=-2, dim2=-1)
+    s, basis = torch.linalg.eigh(inner)
+    kept = s > CUT * s.amax(-1, keepdim=True)
+    root = torch.where(kept, s.clamp_min(torch.finfo(s.dtype).tiny).rsqrt(), 0.0)
+    whiten = basis * root.unsqueeze(-2)  # P = A whiten
+    half = whiten.mT @ cross @ basis * (root * s).unsqueeze(-2)  # P'B A'P
+    both = kept.unsqueeze(-1) & kept.unsqueeze(-2)
+    sums = torch.where(both, s.unsqueeze(-1) + s.unsqueeze(-2), 1.0)
+    unit = torch.diag_embed((~kept).to(s.dtype))  # a cut direction: the identity
+    factors, turn = torch.linalg.eigh(torch.where(both, (half + half.mT) / sums, 0.0) + unit)
+    return whiten @ turn, factors
+
+
+def flatten(tree: Tree, batch_dims: int = 0) -> Tensor:
+    """``[..., N]``: all numbers of a tree in its order, after ``batch_dims`` leading dimensions."""
+    return torch.cat([p.flatten(batch_dims) for p in tree.values()], dim=-1)
+
+
+def unflatten(flat: Tensor, like: Tree, batch_dims: int = 0) -> dict[str, Tensor]:
+    """The inverse of :func:`flatten`."""
+    sizes = [p[(0,) * batch_dims].numel() for p in like.values()]
+    parts = flat.split(sizes, dim=-1)
+    return {n: part.view(p.shape) for part, (n, p) in zip(parts, like.items(), strict=True)}

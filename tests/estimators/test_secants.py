@@ -1,0 +1,106 @@
+"""The secants' map against dense float64 algebra."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+
+from lazyleap.estimators.secants import CUT, fit, flatten
+
+N = 12
+
+
+def descent(hessian, start, rate, k):
+    """Directions of k steps of gradient descent on ``x' H x / 2``."""
+    x, found = start, []
+    for _ in range(k):
+        found.append(hessian @ x)
+        x = x - rate * found[-1]
+    return found
+
+
+def quadratic(rank, seed=0, top=8.0):
+    draw = torch.Generator().manual_seed(seed)
+    basis = torch.linalg.qr(torch.randn(N, N, generator=draw, dtype=torch.float64))[0]
+    values = torch.zeros(N, dtype=torch.float64)
+    values[:rank] = torch.linspace(1, top, rank, dtype=torch.float64)
+    start = torch.randn(N, generator=draw, dtype=torch.float64)
+    return basis @ torch.diag(values) @ basis.T, start
+
+
+def trees(vectors):
+    return [{"a": v[:5].view(5, 1), "b": v[5:]} for v in vectors]
+
+
+def dense(vectors):
+    """Symmetric least squares by SciPy's Lyapunov solver, in the kept part of the span alone."""
+    d = np.stack([v.numpy() for v in vectors], axis=1)
+    lengths = np.linalg.norm(d[:, :-1], axis=0)
+    a, b = d[:, :-1] / lengths, d[:, 1:] / lengths
+    u, singular, _ = np.linalg.svd(a, full_matrices=False)
+    u = u[:, singular**2 > CUT * singular[0] ** 2]
+    a, b = u.T @ a, u.T @ b
+    m = scipy.linalg.solve_continuous_lyapunov(a @ a.T, b @ a.T + a @ b.T)
+    values, turn = np.linalg.eigh((m + m.T) / 2)
+    return u @ turn, values
+
+
+def test_carry_is_the_dense_least_squares_map_for_gaps_of_any_length():
+    draw = torch.Generator().manual_seed(3)
+    vectors = [torch.randn(N, generator=draw, dtype=torch.float64) * 1.4**j for j in range(6)]
+    v = torch.randn(N, generator=draw, dtype=torch.float64)
+    basis, values = dense(vectors)
+    assert values.min() < 0 < 1 < values.max()  # both clips are at work
+    found = fit(trees(vectors))
+    assert found.least.item() == pytest.approx(values.min(), rel=1e-9)
+    for steps in (1, 3, 8):
+        factors = np.clip(values, 0, 1) ** steps - 1
+        wanted = v.numpy() + basis @ (factors * (basis.T @ v.numpy()))
+        np.testing.assert_allclose(
+            flatten(found.carry(trees([v])[0], steps)), wanted, rtol=1e-10, atol=1e-12
+        )
+
+
+@pytest.mark.parametrize(("rank", "k"), [(3, 8), (3, 5), (6, 8)])
+def test_exact_for_a_quadratic_of_a_rank_below_the_horizon(rank, k):
+    hessian, start = quadratic(rank)
+    rate, v = 0.1, torch.arange(N, dtype=torch.float64) - 4
+    found = fit(trees(descent(hessian, start, rate, k)))
+    true = torch.linalg.matrix_power(torch.eye(N, dtype=torch.float64) - rate * hessian, k - 1)
+    torch.testing.assert_close(
+        flatten(found.carry(trees([v])[0], k - 1)), true @ v, rtol=1e-7, atol=1e-7
+    )
+
+
+def test_a_factor_below_zero_tells_of_a_rate_too_large_for_a_leap():
+    hessian, start = quadratic(3)
+    for rate in (0.1, 0.2):
+        found = fit(trees(descent(hessian, start, rate, 8)))
+        assert found.least.item() == pytest.approx(1 - rate * 8.0, rel=1e-5)
+
+
+def test_identity_where_there_is_no_pair_no_gap_or_no_movement():
+    v = trees([torch.arange(N, dtype=torch.float64)])[0]
+    hessian, start = quadratic(4)
+    one, many = (fit(trees(descent(hessian, start, 0.1, k))) for k in (1, 5))
+    still = fit(trees([torch.zeros(N, dtype=torch.float64)] * 4))
+    for found, steps in ((one, 7), (many, 0), (still, 3)):
+        torch.testing.assert_close(flatten(found.carry(v, steps)), flatten(v), rtol=0, atol=0)
+        assert torch.isfinite(found.least).all()
+
+
+def test_tasks_in_a_leading_dimension_are_fitted_each_by_itself():
+    paths = [descent(*quadratic(rank, seed=rank), 0.1, 6) for rank in (2, 4)]
+    vs = [torch.arange(N, dtype=torch.float64) - i for i in range(2)]
+    each = [fit(trees(p)).carry(trees([v])[0], 4) for p, v in zip(paths, vs, strict=True)]
+    stacked = [
+        {n: torch.stack([a[n], b[n]]) for n in a}
+        for a, b in zip(*(trees(p) for p in paths), strict=True)
+    ]
+    both = {n: torch.stack([trees([v])[0][n] for v in vs]) for n in ("a", "b")}
+    found = fit(stacked, batch_dims=1).carry(both, 4, batch_dims=1)
+    for name in found:
+        wanted = torch.stack([tree[name] for tree in each])
+        torch.testing.assert_close(found[name], wanted, rtol=1e-9, atol=1e-11)
