@@ -98,11 +98,3 @@ def test_weights_are_a_copy():
     tree["weight"].zero_()
     assert net.weight.abs().sum() > 0
     assert not any(p.requires_grad for p in tree.values())
-
-
-@pytest.mark.parametrize("kind", [nn.BatchNorm1d, nn.InstanceNorm1d])
-def test_functional_refuses_running_statistics(kind):
-    norm = kind(3, track_running_stats=True)
-    with pytest.raises(ValueError, match="track_running_stats=False"):
-        functional(nn.Sequential(nn.Linear(2, 3), norm))
-    functional(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3, track_running_stats=False)))
