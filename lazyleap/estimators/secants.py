@@ -88,7 +88,8 @@ def fit(directions: Sequence[Tree], batch_dims: int = 0) -> Secants:
 def _gram(steps: Tensor) -> Tensor:
     """Inner products ``[..., k, k]`` of ``[..., k, N]``, accumulated in float64."""
     total = steps.new_zeros((*steps.shape[:-1], steps.shape[-2]), dtype=torch.float64)
-    for part in steps.split(1 << 16, dim=-1):  # bounded memory beside the steps themselves
+    pieces = 1 + steps.shape[-1] // 2**16  # bounded memory beside the steps themselves
+    for part in steps.tensor_split(pieces, dim=-1):
         wide = part.double()
         total += wide @ wide.mT
     return total
@@ -118,5 +119,5 @@ def flatten(tree: Tree, batch_dims: int = 0) -> Tensor:
 def unflatten(flat: Tensor, like: Tree, batch_dims: int = 0) -> dict[str, Tensor]:
     """The inverse of :func:`flatten`."""
     sizes = [p[(0,) * batch_dims].numel() for p in like.values()]
-    parts = flat.split(sizes, dim=-1)
+    parts = flat.split_with_sizes(sizes, dim=-1)
     return {n: part.view(p.shape) for part, (n, p) in zip(parts, like.items(), strict=True)}
