@@ -13,7 +13,7 @@ from lazyleap.datasets.store import ImageSet
 class Pixels:
     """Images as the network sees them, ``(pixels / 255 - mean) / std``, gathered on a device.
 
-    They are kept as bytes and normalised when asked for.
+    They are kept as bytes and normalised, in torch's default dtype, when asked for.
     """
 
     def __init__(
@@ -31,5 +31,5 @@ class Pixels:
     def __getitem__(self, indices: Indices) -> Tensor:
         """Float images ``[..., C, H, W]`` for indices ``[...]``."""
         flat = self._bytes[torch.from_numpy(indices.reshape(-1)).to(self._bytes.device)]
-        images = (flat.float() / 255 - self._mean) / self._std
+        images = (flat.to(self._mean.dtype) / 255 - self._mean) / self._std
         return images.view(*indices.shape, *images.shape[1:])
