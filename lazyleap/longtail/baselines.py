@@ -63,7 +63,7 @@ def class_balanced(counts: Tensor, beta: float) -> Tensor:
     Source: Cui, Jia, Lin, Song and Belongie, CVPR 2019.
     """
     weights = (1 - beta) / (1 - beta ** counts.double())
-    return (weights / weights.mean()).float()
+    return weights / weights.mean()
 
 
 def ldam_margins(counts: Tensor, largest: float, scale: float) -> Tensor:
@@ -73,4 +73,4 @@ def ldam_margins(counts: Tensor, largest: float, scale: float) -> Tensor:
     NeurIPS 2019.
     """
     margins = counts.double() ** -0.25
-    return (scale * largest * margins / margins.max()).float()
+    return scale * largest * margins / margins.max()
