@@ -43,7 +43,13 @@ class Task(NamedTuple):
 
 
 class Bilevel(Protocol):
-    """The four functions of a meta-learning problem, over trees of one dtype and device."""
+    """The four functions of a meta-learning problem, over trees of one dtype and device.
+
+    It may say more of itself. ``offers``: what is true of it (:class:`lazyleap.traits.Trait`);
+    without it no estimator takes anything for granted, and only ``Exact``, ``Unrolled`` and
+    ``Lazy``, which need nothing, accept it. ``taught(horizon)``: steps through whose direction
+    alone a part of theta acts, which a teacher therefore takes, whatever else it takes.
+    """
 
     def init(self, theta: Tree) -> Tree:
         """Where the task model starts, ``phi_0``."""
@@ -54,11 +60,7 @@ class Bilevel(Protocol):
         ...
 
     def update(self, phi: Tree, grad: Tree, theta: Tree) -> Tree:
-        """One inner step along ``-grad``.
-
-        ``FirstOrder`` takes it to be the parameters plus something linear in the buffers and in
-        ``grad``, as SGD with momentum is and SGD with weight decay is not.
-        """
+        """One inner step along ``-grad``."""
         ...
 
     def outer_loss(self, phi: Tree, theta: Tree, batch: Any) -> Tensor:

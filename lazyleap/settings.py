@@ -28,7 +28,7 @@ from lazyleap.config import (
     TaskOptions,
 )
 from lazyleap.errors import InputError, nearest
-from lazyleap.estimators.placement import teacher_steps, with_weighted
+from lazyleap.estimators.placement import teacher_steps, with_taught
 from lazyleap.fewshot.options import FewShotTask
 from lazyleap.longtail.options import BaselineOptions, LongTailTask, WeightingOptions
 
@@ -123,7 +123,8 @@ def resolve(settings: Settings, name: str) -> Setting:
     weighted_step, inner_lr = _weighted_step(run, options), _inner_lr(run, options)
     leaps, lam, teacher = _leaps(run, estimator)
     if teacher and lam and weighted_step:
-        teacher = with_weighted(run.horizon, teacher, weighted_step, lam)
+        taught = run.horizon - 1 if weighted_step == "last" else 0
+        teacher = with_taught(teacher, (taught,), lam)
     return Setting(
         name=name,
         grid=settings.grid,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lazyleap.compatibility import ALGORITHMS, ESTIMATORS, check_kind, check_pair
 from lazyleap.errors import InputError
-from lazyleap.estimators.placement import teacher_steps, with_weighted
+from lazyleap.estimators.placement import teacher_steps, with_taught
 
 WITHOUT_GRADIENT = (
     *("cross_entropy", "class_balanced", "ldam_drw"),
@@ -122,12 +122,12 @@ def test_an_algorithm_of_another_kind_of_task_is_refused(kind, algorithm):
 
 
 def test_the_weighted_step_is_always_among_the_teachers():
-    assert with_weighted(5, (4,), "last", 0.5) == (4,)
-    assert with_weighted(5, (0,), "last", 1.0) == (0, 4)
-    assert with_weighted(5, (2, 4), "first", 1.0) == (0, 2, 4)
-    assert with_weighted(1, (0,), "first", 1.0) == (0,)
-    with pytest.raises(InputError, match=r"lam 0\.5.*weighted_step 'last'"):
-        with_weighted(5, (4,), "first", 0.5)
+    assert with_taught((4,), (4,), 0.5) == (4,)
+    assert with_taught((0,), (4,)) == (0, 4)
+    assert with_taught((2, 4), (0,)) == (0, 2, 4)
+    assert with_taught((0,), (0,)) == (0,)
+    with pytest.raises(InputError, match=r"lam 0\.5.*must take 0 as well.*weighted_step"):
+        with_taught((4,), (0,), 0.5)
 
 
 def test_a_params_file_is_judged_without_torch():

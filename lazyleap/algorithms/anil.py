@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
 from lazyleap.algorithms.maml import MAML
 from lazyleap.algorithms.sgd import parameters
 from lazyleap.bilevel import Tree
+from lazyleap.traits import Trait
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class ANIL(MAML):
     """
 
     head: str = "head."
+    traits: ClassVar[frozenset[Trait]] = MAML.traits - {Trait.START}  # the body takes no inner step
 
     def init(self, theta: Tree) -> Tree:
         """``phi_0 = theta.head``."""

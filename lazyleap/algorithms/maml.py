@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn import functional
 
 from lazyleap.algorithms.sgd import SGD, parameters
 from lazyleap.bilevel import Batch, Tree, gradient
+from lazyleap.traits import Trait
 
 Forward = Callable[[Tree, Tensor], Tensor]
 """A network as a function: parameters and inputs ``[n, ...]`` to outputs ``[n, ...]``."""
@@ -35,6 +37,15 @@ class MAML:
     inner_lr: float
     loss: Loss = functional.cross_entropy
     optimizer: SGD = field(default_factory=SGD)
+    traits: ClassVar[frozenset[Trait]] = frozenset(
+        {Trait.START, Trait.OUTSIDE, Trait.FIXED_UPDATE, Trait.ONE_BATCH}
+    )
+    """What is true of it whatever its inner optimiser."""
+
+    @property
+    def offers(self) -> frozenset[Trait]:
+        """What an estimator may rely on."""
+        return self.traits | self.optimizer.offers
 
     def init(self, theta: Tree) -> Tree:
         """``phi_0 = theta``."""

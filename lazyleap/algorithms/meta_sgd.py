@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from lazyleap.algorithms.maml import MAML
 from lazyleap.bilevel import Tree
+from lazyleap.traits import Trait
 
 INIT, RATE = "init/", "rate/"
 
@@ -20,6 +22,8 @@ class MetaSGD(MAML):
     theta holds ``init/NAME`` and ``rate/NAME`` for every parameter. Rates may become negative, as
     in the source: Li, Zhou, Chen and Li, arXiv 1707.09835, 2017.
     """
+
+    traits: ClassVar[frozenset[Trait]] = MAML.traits - {Trait.START, Trait.FIXED_UPDATE}
 
     def theta(self, parameters: Tree) -> dict[str, Tensor]:
         """The meta-parameters of a network: its parameters and rates of ``inner_lr``."""

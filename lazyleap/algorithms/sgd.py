@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from lazyleap.bilevel import Tree
+from lazyleap.traits import Trait
 
 BUFFER = "momentum/"
 
@@ -18,10 +20,11 @@ class SGD:
     """``b <- momentum * b + g;  p <- p - rate * b`` (no buffers when ``momentum`` is 0).
 
     A task model phi is its parameters and, under ``momentum/NAME``, a buffer for each, zero at the
-    start. Linear in (phi, g), as :class:`lazyleap.bilevel.Bilevel` asks.
+    start. Linear in (phi, g).
     """
 
     momentum: float = 0.0
+    offers: ClassVar[frozenset[Trait]] = frozenset({Trait.LINEAR, Trait.RESTS})
 
     def start(self, parameters: Tree) -> dict[str, Tensor]:
         """The task model that starts at ``parameters``."""

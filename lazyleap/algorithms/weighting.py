@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from torch import Tensor
 from torch.nn import functional
@@ -17,6 +17,7 @@ from torch.nn import functional
 from lazyleap.algorithms.maml import Forward
 from lazyleap.algorithms.sgd import SGD, parameters
 from lazyleap.bilevel import Batch, Tree, gradient
+from lazyleap.traits import Trait
 
 WeightedStep = Literal["last", "first"]
 
@@ -39,12 +40,25 @@ class Weighting:
         classifier: parameters of the running classifier; another one at each training step.
         inner_lr: alpha.
         optimizer: momentum of the virtual steps; none, as published, unless said otherwise.
+        weighted_step: where among the inner batches the one is whose weights are learned; see
+            :func:`in_order`. A teacher always takes that step, whatever others it takes.
     """
 
     forward: Forward
     classifier: Tree
     inner_lr: float
     optimizer: SGD = field(default_factory=SGD)
+    weighted_step: WeightedStep = "last"
+    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.FIXED_UPDATE})
+
+    @property
+    def offers(self) -> frozenset[Trait]:
+        """What an estimator may rely on."""
+        return self.traits | self.optimizer.offers
+
+    def taught(self, horizon: int) -> tuple[int, ...]:
+        """The weighted step."""
+        return (horizon - 1 if self.weighted_step == "last" else 0,)
 
     def init(self, theta: Tree) -> Tree:
         """``phi_0 = w``."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from lazyleap.bilevel import Bilevel, Task, Tree, add
 from lazyleap.errors import InputError
 from lazyleap.estimators.chance import State
+from lazyleap.traits import Needs, require
 
 
 class Point(NamedTuple):
@@ -61,11 +62,29 @@ class MetaGradient:
 
 
 class Estimator(Protocol):
-    """Estimates ``d mean_tasks outer_loss(phi_k(theta), theta) / d theta``."""
+    """Estimates ``d mean_tasks outer_loss(phi_k(theta), theta) / d theta``.
+
+    ``needs`` says which traits of a problem it relies on, and why.
+    """
+
+    needs: ClassVar[Needs]
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
-        """Return detached loss and gradient; ``theta`` is left as it is."""
+        """Return detached loss and gradient; ``theta`` is left as it is.
+
+        Raises:
+            InputError: before any work, if the problem lacks what is needed, or the tasks do not
+                share one horizon.
+        """
         ...
+
+
+def check(estimator: Estimator, problem: Bilevel, tasks: Sequence[Task]) -> int:
+    """What every estimator begins with: the horizon, once the problem has what it needs."""
+    if estimator.needs:
+        names = type(estimator).__name__, type(problem).__name__
+        require(names[0], estimator.needs, names[1], getattr(problem, "offers", None))
+    return horizon(tasks)
 
 
 def horizon(tasks: Sequence[Task]) -> int:

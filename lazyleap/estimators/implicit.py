@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -22,9 +22,10 @@ from lazyleap.bilevel import (
     zeros,
 )
 from lazyleap.errors import InputError
-from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, horizon
+from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
 from lazyleap.estimators.chance import State, rewind, state
 from lazyleap.estimators.lazy import walk
+from lazyleap.traits import Needs, Trait
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,21 @@ class Implicit:
 
     rho: float = 2.0
     cg_steps: int = 5
+    needs: ClassVar[Needs] = {
+        Trait.ONE_BATCH: "the optimum it differentiates is that of one inner loss",
+        Trait.FIXED_UPDATE: "that optimum does not depend on how it was reached",
+        Trait.RESTS: "it differentiates the direction where that is zero",
+    }
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
+        check(self, problem, tasks)
         for task in tasks:
             if any(batch is not task.inner[0] for batch in task.inner):
-                raise InputError("estimator 'implicit' needs the same batch at every inner step")
-        horizon(tasks)
+                raise InputError(
+                    "Implicit needs one batch at every inner step, the same object: the optimum "
+                    "it differentiates is that of one inner loss"
+                )
         results = [self._task(problem, theta, task) for task in tasks]
         return average([g for g, _ in results], [path for _, path in results])
 

@@ -1,4 +1,4 @@
-"""The student's path and the teacher's steps: first-order, lazy and exact are one program.
+"""The student's path and the teacher's steps: lazy, first-order and exact are one program.
 
 ``sg[.]`` is stop-gradient, ``k`` the horizon, ``b_j`` the j-th inner batch.
 
@@ -14,9 +14,9 @@ factor for every step the teacher took, and none for the others:
     v, d   = v @ d step / d (phi, theta)       at s_j, for the teacher's j in reverse;   g += d
     g     += v @ d init / d theta
 
-The one question left is *which of the student's steps does the teacher take?* None makes
-``FirstOrder``; one, or a few, ``Lazy``; all, ``Exact``. No tape ever spans two steps, so activation
-memory does not depend on the horizon.
+The one question left is *which of the student's steps does the teacher take?* One, or a few, make
+``Lazy``; none, ``FirstOrder``; all, ``Exact``. No tape ever spans two steps, so activation memory
+does not depend on the horizon.
 
 The student, the teacher and the leap are Jamal, Wang and Gong's ("A Lazy Approach to Long-Horizon
 Gradient-Based Meta-Learning", ICCV 2021). The leap as a constant displacement, more leaps than one
@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -47,15 +47,10 @@ from lazyleap.bilevel import (
     zeros,
 )
 from lazyleap.estimators import chance
-from lazyleap.estimators.base import (
-    MetaGradient,
-    Path,
-    Point,
-    TaskGradient,
-    average,
-    horizon,
-)
-from lazyleap.estimators.placement import Placement, teacher_steps
+from lazyleap.estimators.base import MetaGradient, Path, Point, TaskGradient, average, check
+from lazyleap.estimators.placement import Placement, teacher_steps, with_taught
+from lazyleap.estimators.reach import require_heard
+from lazyleap.traits import Needs
 
 
 @dataclass(frozen=True)
@@ -67,44 +62,28 @@ class Lazy:
     back-propagation), or a list of steps of 0..k-1. ``lam < 1`` leaps only part of the way and goes
     with one leap at the ``end``.
 
+    Besides these the teacher takes the steps that the problem wants taught: of example weightings,
+    the weighted step, through which alone L2RW's weights act.
+
     Cost: k first-order steps and ``leaps`` double-backward ones; memory ``leaps`` parameter sets.
-    Raises InputError, before any work, where these do not fit the horizon.
+    Raises InputError, before any work, where these do not fit the horizon; after it, where a part
+    of theta acts only through steps that the teacher leaps over: its gradient would be zero.
     """
 
     leaps: int = 1
     placement: Placement = "start"
     lam: float = 1.0
+    needs: ClassVar[Needs] = {}
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        steps = teacher_steps(horizon(tasks), self.leaps, self.placement, self.lam)
-        return leap_gradient(problem, theta, tasks, steps, lam=self.lam)
-
-
-@dataclass(frozen=True)
-class Exact:
-    """The teacher takes every step: the true meta-gradient, without a tape across steps.
-
-    Cost: k first-order steps and k double-backward ones; memory k parameter sets, one activation.
-    """
-
-    def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
-        """See :class:`lazyleap.estimators.base.Estimator`."""
-        return leap_gradient(problem, theta, tasks, range(horizon(tasks)))
-
-
-@dataclass(frozen=True)
-class FirstOrder:
-    """The teacher takes no step: every direction is a constant, ``d phi_k / d phi_0 = I``.
-
-    What is learned of the *update* still has its gradient: Meta-SGD's rates get
-    ``-sum_j g_j * v``. Memory does not depend on the horizon.
-    Source: Finn, Abbeel and Levine, ICML 2017, section 5.2.
-    """
-
-    def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
-        """See :class:`lazyleap.estimators.base.Estimator`."""
-        return leap_gradient(problem, theta, tasks, (), hold=True)
+        k = check(self, problem, tasks)
+        steps = teacher_steps(k, self.leaps, self.placement, self.lam)
+        taught = getattr(problem, "taught", lambda _: ())
+        steps = with_taught(steps, taught(k), self.lam)
+        meta = leap_gradient(problem, theta, tasks, steps, lam=self.lam)
+        require_heard(problem, theta, tasks[0], meta.paths[0].end, steps, meta.grad)
+        return meta
 
 
 def leap_gradient(
@@ -120,7 +99,6 @@ def leap_gradient(
 
     ``hold`` tracks how the steps that nobody takes depend on theta through their update alone.
     """
-    horizon(tasks)
     gradients, paths = [], []
     for task in tasks:
         paths.append(walk(problem, theta, task, steps, lam=lam, hold=hold))

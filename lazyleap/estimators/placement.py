@@ -53,15 +53,15 @@ def _listed(k: int, m: int, steps: tuple[int, ...]) -> tuple[int, ...]:
     return steps
 
 
-def with_weighted(
-    horizon: int, steps: Sequence[int], weighted_step: str, lam: float
-) -> tuple[int, ...]:
-    """The teacher's steps and the weighted one, which it always takes: else L2RW learned nothing.
+def with_taught(steps: Sequence[int], taught: Sequence[int], lam: float = 1.0) -> tuple[int, ...]:
+    """The teacher's steps and those that a problem wants it to take besides (``taught``).
 
     Raises:
-        InputError: if ``lam < 1`` goes with a weighted step that is not the last.
+        InputError: if ``lam < 1`` and that makes more than the one step it goes with.
     """
-    weighted = horizon - 1 if weighted_step == "last" else 0
-    if lam < 1 and weighted not in steps:
-        raise InputError(f"lam {lam}: less than 1 goes with weighted_step 'last' only")
-    return tuple(sorted({*steps, weighted}))
+    if lam < 1 and not set(taught) <= set(steps):
+        raise InputError(
+            f"lam {lam}: less than 1 goes with one step of the teacher, the last, and here it must "
+            f"take {', '.join(map(str, taught))} as well (an example weighting's weighted_step)"
+        )
+    return tuple(sorted({*steps, *taught}))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from lazyleap.bilevel import Bilevel, Task, Tree, subtract, vjp
-from lazyleap.estimators.base import MetaGradient, TaskGradient, average, horizon
+from lazyleap.estimators.base import MetaGradient, TaskGradient, average, check
 from lazyleap.estimators.lazy import walk
+from lazyleap.traits import Needs, Trait
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,11 @@ class Reptile:
     that it can be logged. Source: Nichol, Achiam and Schulman, arXiv 1803.02999, 2018.
     """
 
+    needs: ClassVar[Needs] = {Trait.START: "s_0 - s_k says nothing of any other part"}
+
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        horizon(tasks)
+        check(self, problem, tasks)
         gradients, paths = [], []
         for task in tasks:
             path = walk(problem, theta, task)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from lazyleap.bilevel import Bilevel, Task, Tree, copy, leaf, step
-from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, horizon
+from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
+from lazyleap.traits import Needs
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,11 @@ class Unrolled:
     reference the others are tested and timed against. Source: Finn, Abbeel and Levine, ICML 2017.
     """
 
+    needs: ClassVar[Needs] = {}
+
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        horizon(tasks)
+        check(self, problem, tasks)
         results = [_unroll(problem, theta, task) for task in tasks]
         return average([g for g, _ in results], [path for _, path in results])
 

@@ -69,7 +69,12 @@ class Examples:
 
     def learn(self, iteration: int, classifier: Tree, share: float, *, describe: bool) -> Metrics:
         """Solve the meta-problem at the classifier as it is, alpha being ``share`` of its rate."""
-        problem = Reweight(self._forward, classifier, self._inner_lr * share)
+        problem = Reweight(
+            self._forward,
+            classifier,
+            self._inner_lr * share,
+            weighted_step=self._ahead.weighted_step,
+        )
         task = self._ahead.task(iteration, lambda batch: self._means.of(batch.targets))
         meta = self._estimator(problem, zero(task_batch(task)), [task])
         self._now = normalised(meta.grad[EPS])
@@ -119,7 +124,12 @@ class Net:
 
     def learn(self, iteration: int, classifier: Tree, share: float, *, describe: bool) -> Metrics:
         """One meta-step of V at the classifier as it is, alpha being ``share`` of its rate."""
-        problem = WeightNet(self._forward, classifier, self._inner_lr * share)
+        problem = WeightNet(
+            self._forward,
+            classifier,
+            self._inner_lr * share,
+            weighted_step=self._ahead.weighted_step,
+        )
         task = self._ahead.task(iteration, _by_theta)
         meta = self._estimator(problem, self._optimizer.theta, [task])
         found = describe_meta(meta, describe=describe)

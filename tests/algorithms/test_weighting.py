@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -12,7 +13,8 @@ from lazyleap import Batch, Exact, Lazy, Task, Unrolled
 from lazyleap.algorithms import SGD, Reweight, Weighted, WeightNet, weight_net
 from lazyleap.algorithms.reweight import normalised, zero
 from lazyleap.algorithms.weighting import in_order
-from lazyleap.estimators.placement import with_weighted
+from lazyleap.errors import InputError
+from lazyleap.estimators.placement import with_taught
 from tests.cases import NETWORKS, RATE, generator, perceptron
 from tests.reference import assert_same, finite_differences, gradient
 
@@ -36,7 +38,7 @@ def reweight_task(k: int, weighted_step: str):
     classifier, (now, *ahead), meta = ingredients(k)
     ahead = [fixed(batch, 10 + i) for i, batch in enumerate(ahead)]
     task = Task(in_order(Weighted(*now), ahead, weighted_step), meta)
-    return Reweight(perceptron, classifier, RATE), zero(now), task
+    return Reweight(perceptron, classifier, RATE, weighted_step=weighted_step), zero(now), task
 
 
 def net_task(k: int, weighted_step: str, **options):
@@ -45,6 +47,7 @@ def net_task(k: int, weighted_step: str, **options):
     draw = generator(7)
     theta = {n: draw(*p.shape) for n, p in weight_net.start(4).items()}
     task = Task(in_order(Weighted(*now), batches, weighted_step), meta)
+    options["weighted_step"] = weighted_step
     return WeightNet(perceptron, classifier, RATE, **options), theta, task
 
 
@@ -116,16 +119,18 @@ def test_6_reweight_at_zero_has_a_closed_form_that_all_estimators_share(k):
     inner = torch.func.jacrev(losses)(p, task.inner[-1])
     products = [(j * v[n]).reshape(N, -1).sum(1) for n, j in inner.items()]
     expected = {"eps": -RATE * torch.stack(products).sum(0)}
-    several = [Lazy(m, "end") for m in range(1, k + 1)] + [Lazy(k, "start"), Lazy(1, [k - 1])]
+    several = [Lazy(m, where) for m in range(1, k + 1) for where in ("start", "end", "tail")]
+    # wherever its own steps are, the teacher takes the weighted one besides
     for estimator in (*several, Exact(), Unrolled()):
         found = estimator(problem, theta, [task])
         assert_same(found.grad, expected, rtol=1e-12, atol=1e-15)
         torch.testing.assert_close(found.loss, truth(problem, task)(theta), rtol=1e-13, atol=0)
 
 
-def test_6_without_the_weighted_step_reweight_would_learn_nothing():
-    problem, theta, task = reweight_task(3, "last")
-    assert not Lazy(1, [1])(problem, theta, [task]).grad["eps"].any()
+def test_weights_learned_at_another_step_than_said_are_refused_not_zero():
+    problem, theta, task = reweight_task(3, "first")
+    with pytest.raises(InputError, match=r"theta\['eps'\] acts through .* such as 0, .*taught"):
+        Lazy(placement="end")(replace(problem, weighted_step="last"), theta, [task])
 
 
 @pytest.mark.parametrize(
@@ -185,9 +190,9 @@ def test_the_order_of_the_batches_matters():
 @pytest.mark.parametrize("placed", [(0,), (1,), (2,)], ids=str)
 def test_lazy_takes_its_steps_and_the_weighted_one(make, k, weighted_step, placed):
     problem, theta, task = make(k, weighted_step)
-    steps = with_weighted(k, placed, weighted_step, 1.0)
+    steps = with_taught(placed, (0 if weighted_step == "first" else k - 1,))
     expected = gradient(taught(theta, problem, task, steps), theta)
-    assert_same(Lazy(len(steps), steps)(problem, theta, [task]).grad, expected)
+    assert_same(Lazy(1, placed)(problem, theta, [task]).grad, expected)
 
 
 def test_weights_are_constants_of_the_first_derivative():

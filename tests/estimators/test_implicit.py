@@ -63,7 +63,7 @@ def test_stiff_proximity_is_first_order_at_the_start():
 
 def test_another_batch_at_another_step_is_refused():
     case = Case("maml", "perceptron")
-    with pytest.raises(InputError, match="'implicit' needs the same batch"):
+    with pytest.raises(InputError, match="Implicit needs one batch"):
         Implicit()(case.problem, case.theta(), case.tasks(2))
 
 

@@ -1,0 +1,26 @@
+"""Every step is the teacher's: no leap, and no tape across steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lazyleap.bilevel import Bilevel, Task, Tree
+from lazyleap.estimators.base import MetaGradient, check
+from lazyleap.estimators.lazy import leap_gradient
+from lazyleap.traits import Needs
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The teacher takes every step: the true meta-gradient, without a tape across steps.
+
+    Cost: k first-order steps and k double-backward ones; memory k parameter sets, one activation.
+    """
+
+    needs: ClassVar[Needs] = {}
+
+    def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
+        """See :class:`lazyleap.estimators.base.Estimator`."""
+        return leap_gradient(problem, theta, tasks, range(check(self, problem, tasks)))

@@ -1,0 +1,60 @@
+"""A part of theta that the teacher cannot hear of: found from the graph, not from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import partial
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+from lazyleap.bilevel import Bilevel, Task, Tree, leaf, step
+from lazyleap.errors import InputError
+
+
+def require_heard(
+    problem: Bilevel, theta: Tree, task: Task, end: Tree, taken: Collection[int], grad: Tree
+) -> None:
+    """Refuse a teacher that leaps over every step that a part of theta acts through.
+
+    That part's ``grad`` would be zero whatever it is, which is no gradient. A zero that comes from
+    the numbers is left alone, and so is a part that no step depends on either.
+
+    Cost: none, unless a whole tensor of ``grad`` is zero; then one backward pass a step.
+
+    Raises:
+        InputError: naming the part.
+    """
+    zero = [n for n, p in grad.items() if not bool(p.any())]
+    if not zero:
+        return
+
+    def at(j: int) -> Callable[[Tree], Tree]:
+        return lambda anchor: step(problem, end, anchor, task.inner[j])
+
+    def outer_loss(anchor: Tree) -> Tree:
+        return {"": problem.outer_loss(end, anchor, task.outer)}
+
+    with torch.random.fork_rng(devices=()):
+        tracked = chain((problem.init, outer_loss), map(at, taken))
+        heard = set().union(*map(partial(reached, theta=theta), tracked))
+        for j in set(range(len(task.inner))) - set(taken):
+            if lost := sorted(reached(at(j), theta).intersection(zero) - heard):
+                raise InputError(
+                    f"theta['{lost[0]}'] acts through steps that the teacher leaps over, such as "
+                    f"{j}, and through nothing else: place a step of the teacher there, or let "
+                    f"{type(problem).__name__}.taught(horizon) name the steps it must take"
+                )
+
+
+def reached(function: Callable[[Tree], Tree], theta: Tree) -> set[str]:
+    """The names of ``theta`` that the result of ``function`` is computed from."""
+    with torch.enable_grad():
+        leaves = {n: leaf(p) for n, p in theta.items()}
+        values: list[Tensor] = [p for p in function(leaves).values() if p.requires_grad]
+        if not values:
+            return set()
+        ones = [torch.ones_like(p) for p in values]
+        found = torch.autograd.grad(values, list(leaves.values()), ones, allow_unused=True)
+    return {n for n, g in zip(leaves, found, strict=True) if g is not None}
