@@ -23,3 +23,9 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     names = sorted(valid)
     close = difflib.get_close_matches(word, names, n=1)
     return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(names)}"
+
+
+def short(value: object, most: int = 160) -> str:
+    """A value or an error on one line of at most ``most`` characters, for a sentence."""
+    words = " ".join(str(value).split()) or type(value).__name__
+    return words if len(words) <= most else f"{words[:most]} ... ({len(words):,} characters)"

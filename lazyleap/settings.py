@@ -7,9 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from lazyleap import yamlfile
 from lazyleap.attack.options import (
     AttackBaseline,
     AttackTask,
@@ -81,12 +81,7 @@ def load(path: Path) -> Settings:
     Raises:
         InputError: one sentence with the file, the key, the value and what is valid.
     """
-    try:
-        raw = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+    raw = yamlfile.read(path)
     try:
         if not isinstance(raw, dict):
             raise InputError(f"{path}: holds no parameters")

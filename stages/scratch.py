@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lazyleap import yamlfile
 from lazyleap.errors import InputError
 
 
@@ -33,7 +32,7 @@ def fingerprint(setting: dict[str, Any], data: Path, code: list[Path]) -> str:
 
 def code(stage: str) -> list[Path]:
     """The source files that dvc.yaml names as dependencies of a stage of runs."""
-    declared = yaml.safe_load(Path("dvc.yaml").read_text())["stages"][stage]["do"]["deps"]
+    declared = yamlfile.read(Path("dvc.yaml"))["stages"][stage]["do"]["deps"]
     return [Path(entry) for entry in declared if entry.startswith(("lazyleap/", "stages/"))]
 
 

@@ -41,7 +41,7 @@ CASES = {
         "tasks.glyphs.dataset.glyphs.sise: unknown key; did you mean 'size'?",
     ),
     "wrong type": (lambda p: p["runs"][RUN].update(horizon="ten"), f"runs.{RUN}.horizon: "),
-    "a number as text": (lambda p: p["runs"][RUN].update(inner_lr="1e-1"), "not '1e-1'"),
+    "a number as text": (lambda p: p["runs"][RUN].update(inner_lr="0.1"), "not '0.1'"),
     "not finite": (lambda p: p["runs"][RUN].update(inner_lr=float("nan")), "not nan"),
     "out of range": (lambda p: p["runs"][RUN].update(horizon=0), "not 0"),
     "missing key": (lambda p: p["runs"][RUN].pop("seed"), f"runs.{RUN}.seed: is missing"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lazyleap import yamlfile
 from lazyleap.errors import InputError, nearest
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -62,10 +62,7 @@ class Entry(_Closed):
 
 def read_registry(path: Path) -> dict[str, Entry]:
     """All entries by name; raises InputError naming file, key and value of the first mistake."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"registry {path} cannot be read: {error}") from error
+    raw = yamlfile.read(path)
     if not isinstance(raw, dict):
         raise InputError(f"registry {path} must map dataset names to entries")
     return {name: _entry(path, name, block) for name, block in raw.items()}

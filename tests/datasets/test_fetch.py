@@ -226,5 +226,5 @@ def test_the_stage_fetches_and_reports(tmp_path):
 def test_the_stage_ends_with_one_sentence(tmp_path):
     done = run_stage("toy", "--registry", "none.yaml", folder=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: registry none.yaml cannot be read")
+    assert done.stderr.startswith("error: none.yaml: cannot be read")
     assert done.stderr.count("\n") == 1
