@@ -12,6 +12,7 @@ loss with respect to theta is had. The two are independent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -19,9 +20,6 @@ from torch import Tensor
 
 Tree = Mapping[str, Tensor]
 """Named tensors. Functions take trees and return new ones; nothing is written in place."""
-
-Pull = Callable[[Tree], tuple[dict[str, Tensor], ...]]
-"""A cotangent of a function's result to cotangents of each of its arguments."""
 
 
 class Batch(NamedTuple):
@@ -73,6 +71,17 @@ def step(problem: Bilevel, phi: Tree, theta: Tree, batch: Any) -> Tree:
     return problem.update(phi, problem.inner_grad(phi, theta, batch), theta)
 
 
+_twice: ContextVar[bool] = ContextVar("twice", default=False)
+
+
+def twice() -> bool:
+    """Whether what is evaluated now will be differentiated twice: a step of the teacher's.
+
+    Layers that have a closed form for it use it then, and nowhere else.
+    """
+    return _twice.get()
+
+
 def gradient(
     loss: Callable[[Tree], Tensor], phi: Tree, weigh: Callable[[Tensor], Tensor] | None = None
 ) -> dict[str, Tensor]:
@@ -85,27 +94,71 @@ def gradient(
     the weights are constants of this derivative, and part of the graph for the next one.
     """
     graph = torch.is_grad_enabled()
-    with torch.enable_grad():
-        point = {n: p if graph and p.requires_grad else leaf(p) for n, p in phi.items()}
-        value = loss(point)
-        grads = torch.autograd.grad(
-            value,
-            list(point.values()),
-            weigh(value) if weigh else None,
-            create_graph=graph,
-            materialize_grads=True,
-        )
+    order = _twice.set(graph)
+    try:
+        with torch.enable_grad():
+            point = {n: p if graph and p.requires_grad else leaf(p) for n, p in phi.items()}
+            value = loss(point)
+            weights = weigh(value) if weigh else None
+    finally:
+        _twice.reset(order)
+    grads = torch.autograd.grad(
+        value, list(point.values()), weights, create_graph=graph, materialize_grads=True
+    )
     return dict(zip(point, grads, strict=True))
+
+
+class Pull:
+    """Cotangents of a function's value pulled back onto its primals.
+
+    ``constant``: the value depends on none of them. ``keep``: for more than one cotangent; else the
+    first one frees the tape.
+    """
+
+    def __init__(self, value: Tree, leaves: Sequence[Tree], *, keep: bool = False) -> None:
+        self._value, self._leaves, self._keep = value, leaves, keep
+        self.constant = not any(p.requires_grad for p in value.values())
+
+    def __call__(self, cotangent: Tree) -> tuple[dict[str, Tensor], ...]:
+        """``cotangent @ d function / d primal`` for each primal.
+
+        A name that is missing, here as there, stands for zero: nothing depends on it.
+        """
+        names = [n for n, p in self._value.items() if p.requires_grad and n in cotangent]
+        if not names:
+            return tuple({} for _ in self._leaves)
+        values, weights = [self._value[n] for n in names], [cotangent[n] for n in names]
+        flat = [p for tree in self._leaves for p in tree.values()]
+        found = iter(
+            torch.autograd.grad(values, flat, weights, retain_graph=self._keep, allow_unused=True)
+        )
+        pulled = [{n: next(found) for n in tree} for tree in self._leaves]
+        return tuple({n: g for n, g in tree.items() if g is not None} for tree in pulled)
+
+
+def linearize(
+    function: Callable[..., Tree], *primals: Tree, keep: bool = False
+) -> tuple[dict[str, Tensor], Pull]:
+    """The value of ``function``, off every tape, and its vector-Jacobian product.
+
+    One evaluation serves both. The first product frees the tape, unless it is to ``keep`` for more.
+    What need not be differentiated should be no primal: it is cheaper in a ``functools.partial``.
+    """
+    with torch.enable_grad():
+        leaves = [{n: leaf(p) for n, p in tree.items()} for tree in primals]
+        value = function(*leaves)
+    return detach(value), Pull(value, leaves, keep=keep)
 
 
 def value_and_grad(
     function: Callable[..., Tensor], *primals: Tree
 ) -> tuple[Tensor, tuple[dict[str, Tensor], ...]]:
-    """A scalar function's value and its gradient with respect to each primal."""
-    with torch.enable_grad():
-        leaves = [{n: leaf(p) for n, p in tree.items()} for tree in primals]
-        value = function(*leaves)
-    return value.detach(), _pull({"": value}, {"": torch.ones_like(value)}, leaves)
+    """A scalar function's value and its gradient with respect to each primal, as by :class:`Pull`.
+
+    A name that is missing stands for zero.
+    """
+    value, pull = linearize(lambda *trees: {"": function(*trees)}, *primals)
+    return value[""], pull({"": torch.ones_like(value[""])})
 
 
 def vjp(
@@ -115,44 +168,17 @@ def vjp(
 
     Cost: one evaluation and one backward pass; the tape is freed on return.
     """
-    return linearize(function, *primals)[1](cotangent)
+    return tuple(map(filled, linearize(function, *primals)[1](cotangent), primals))
 
 
-def linearize(
-    function: Callable[..., Tree], *primals: Tree, keep: bool = False
-) -> tuple[dict[str, Tensor], Pull]:
-    """The value of ``function``, off every tape, and its vector-Jacobian product.
-
-    One evaluation serves both. The first product frees the tape, unless it is to ``keep`` for more.
-    """
-    with torch.enable_grad():
-        leaves = [{n: leaf(p) for n, p in tree.items()} for tree in primals]
-        outputs = function(*leaves)
-
-    def pull(cotangent: Tree) -> tuple[dict[str, Tensor], ...]:
-        return _pull(outputs, cotangent, leaves, keep=keep)
-
-    return detach(outputs), pull
-
-
-def _pull(
-    outputs: Tree, cotangent: Tree, leaves: Sequence[Tree], *, keep: bool = False
-) -> tuple[dict[str, Tensor], ...]:
-    names = [n for n, p in outputs.items() if p.requires_grad]
-    flat = [p for tree in leaves for p in tree.values()]
-    if not names:  # a function of none of its arguments, such as the start of a running classifier
-        return tuple({n: torch.zeros_like(p) for n, p in tree.items()} for tree in leaves)
-    values, weights = [outputs[n] for n in names], [cotangent[n] for n in names]
-    found = torch.autograd.grad(
-        values, flat, weights, retain_graph=keep, allow_unused=True, materialize_grads=True
-    )
-    grads = iter(found)
-    return tuple({n: next(grads) for n in tree} for tree in leaves)
+def filled(tree: Tree, like: Tree) -> dict[str, Tensor]:
+    """``tree`` with zeros where it lacks a name of ``like``."""
+    return {n: tree[n] if n in tree else torch.zeros_like(p) for n, p in like.items()}
 
 
 def copy(tree: Tree) -> dict[str, Tensor]:
     """The same numbers off every tape, in memory of their own."""
-    return {n: p.detach().clone() for n, p in tree.items()}
+    return dict(zip(tree, torch._foreach_mul(list(detach(tree).values()), 1), strict=True))
 
 
 def leaf(tensor: Tensor) -> Tensor:
@@ -166,13 +192,21 @@ def detach(tree: Tree) -> dict[str, Tensor]:
 
 
 def add(a: Tree, b: Tree, scale: float = 1.0) -> dict[str, Tensor]:
-    """``a + scale * b``, name by name."""
-    return {n: torch.add(p, b[n], alpha=scale) for n, p in a.items()}
+    """``a + scale * b``, name by name; ``b`` may have more names."""
+    if not a:
+        return {}
+    sums = torch._foreach_add(list(a.values()), [b[n] for n in a], alpha=scale)
+    return dict(zip(a, sums, strict=True))
 
 
 def subtract(a: Tree, b: Tree) -> dict[str, Tensor]:
     """``a - b``, name by name."""
     return add(a, b, -1.0)
+
+
+def gather(a: Tree, b: Tree) -> dict[str, Tensor]:
+    """``a + b``, where a name that is missing is zero."""
+    return {**a, **b, **add({n: p for n, p in a.items() if n in b}, b)}
 
 
 def zeros(a: Tree) -> dict[str, Tensor]:
@@ -187,4 +221,5 @@ def dot(a: Tree, b: Tree) -> Tensor:
 
 def norm(a: Tree) -> Tensor:
     """The Euclidean norm over all names, a scalar."""
-    return dot(a, a).sqrt()
+    length: Tensor = torch.stack(torch._foreach_norm(list(a.values()))).norm()
+    return length

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
-from types import MappingProxyType
 from typing import ClassVar, NamedTuple, Protocol
 
 import torch
@@ -13,19 +12,7 @@ from torch import Tensor
 
 from lazyleap.bilevel import Bilevel, Task, Tree, add
 from lazyleap.errors import InputError
-from lazyleap.estimators.chance import State
 from lazyleap.traits import Needs, require
-
-
-class Point(NamedTuple):
-    """A step that the teacher takes again: from ``phi`` = s_j to ``reached`` = s_{j+1}.
-
-    ``chance`` is the state of the random generators before it, if it drew from them.
-    """
-
-    phi: Tree
-    reached: Tree
-    chance: State = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -34,15 +21,11 @@ class Path:
 
     ``start`` is s_0 and ``end`` where the outer loss is taken. ``taken`` is the sum of the steps
     the teacher took itself (None where there is no teacher); the rest of the way was leapt.
-    ``points`` holds, by j, the steps that the teacher takes; ``held`` the sums of s_j and of the
-    directions, where only the update is tracked.
     """
 
     start: Tree
     end: Tree
     taken: Tree | None = None
-    points: Mapping[int, Point] = field(default_factory=dict)
-    held: tuple[Tree, Tree] | None = None
 
 
 class TaskGradient(NamedTuple):

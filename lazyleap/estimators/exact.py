@@ -16,11 +16,13 @@ from lazyleap.traits import Needs
 class Exact:
     """The teacher takes every step: the true meta-gradient, without a tape across steps.
 
-    Cost: k first-order steps and k double-backward ones; memory k parameter sets, one activation.
+    Cost: k first-order steps and k double-backward ones; memory k parameter sets, and the
+    activations of one step.
     """
 
     needs: ClassVar[Needs] = {}
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        return leap_gradient(problem, theta, tasks, range(check(self, problem, tasks)))
+        k = check(self, problem, tasks)
+        return leap_gradient(problem, theta, tasks, range(k), tapes=1)

@@ -16,6 +16,7 @@ from lazyleap.bilevel import (
     Tree,
     add,
     dot,
+    filled,
     linearize,
     subtract,
     value_and_grad,
@@ -99,17 +100,20 @@ class Implicit:
 
     def _task(self, problem: Bilevel, theta: Tree, task: Task) -> tuple[TaskGradient, Path]:
         proximal = Proximal(problem, self.rho, state(theta))
-        path = walk(proximal, theta, task)
+        path = walk(proximal, theta, task).path
         stationary = partial(proximal.inner_grad, batch=task.inner[0])
         _, curvature = linearize(partial(stationary, theta=theta), path.end, keep=True)
         _, mixed = linearize(partial(stationary, path.end), theta)
         outer_loss = partial(problem.outer_loss, batch=task.outer)
         loss, (v, g) = value_and_grad(outer_loss, path.end, theta)
-        # (H + rho I) is symmetric, so a row is a column
-        x = conjugate_gradient(lambda p: curvature(p)[0], v, self.cg_steps)
+
+        def row(p: Tree) -> Tree:  # (H + rho I) is symmetric, so it is a column
+            return filled(curvature(p)[0], path.end)
+
+        x = conjugate_gradient(row, v := filled(v, path.end), self.cg_steps)
         if not dot(x, x):  # no positive curvature at all: the proximal term alone
             x = {n: p / self.rho for n, p in v.items()}
-        return TaskGradient(loss, subtract(g, mixed(x)[0])), path
+        return TaskGradient(loss, subtract(*(filled(d, theta) for d in (g, *mixed(x))))), path
 
 
 def conjugate_gradient(matrix: Callable[[Tree], Tree], b: Tree, steps: int) -> Tree:

@@ -26,9 +26,9 @@ and their placement are this project's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 
@@ -39,18 +39,20 @@ from lazyleap.bilevel import (
     Tree,
     add,
     copy,
+    filled,
+    gather,
     linearize,
-    step,
     subtract,
     value_and_grad,
-    vjp,
     zeros,
 )
-from lazyleap.estimators import chance
-from lazyleap.estimators.base import MetaGradient, Path, Point, TaskGradient, average, check
+from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
 from lazyleap.estimators.placement import Placement, teacher_steps, with_taught
 from lazyleap.estimators.reach import require_heard
+from lazyleap.estimators.steps import Back, Held, Stand
 from lazyleap.traits import Needs
+
+TAPES = 4  # of single steps that are held at a time
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class Lazy:
     Besides these the teacher takes the steps that the problem wants taught: of example weightings,
     the weighted step, through which alone L2RW's weights act.
 
-    Cost: k first-order steps and ``leaps`` double-backward ones; memory ``leaps`` parameter sets.
+    Cost: k first-order steps, of which ``leaps`` are followed by a double-backward; memory that of
+    the activations of up to four steps, and ``leaps`` parameter sets.
     Raises InputError, before any work, where these do not fit the horizon; after it, where a part
     of theta acts only through steps that the teacher leaps over: its gradient would be zero.
     """
@@ -81,9 +84,19 @@ class Lazy:
         steps = teacher_steps(k, self.leaps, self.placement, self.lam)
         taught = getattr(problem, "taught", lambda _: ())
         steps = with_taught(steps, taught(k), self.lam)
-        meta = leap_gradient(problem, theta, tasks, steps, lam=self.lam)
-        require_heard(problem, theta, tasks[0], meta.paths[0].end, steps, meta.grad)
-        return meta
+        return leap_gradient(problem, theta, tasks, steps, lam=self.lam)
+
+
+class Walk(NamedTuple):
+    """The student's path, and the pulls onto (phi, theta) of what depends on theta along it.
+
+    In order: each step that the teacher takes, and the update alone where that is held; ``begin``
+    is that of ``init``.
+    """
+
+    path: Path
+    begin: Pull
+    backs: Sequence[Back] = ()
 
 
 def leap_gradient(
@@ -94,16 +107,22 @@ def leap_gradient(
     *,
     lam: float = 1.0,
     hold: bool = False,
+    tapes: int = TAPES,
 ) -> MetaGradient:
     """The meta-gradient through the teacher's ``steps``; the one program of this file.
 
-    ``hold`` tracks how the steps that nobody takes depend on theta through their update alone.
+    ``hold`` tracks how the steps that nobody takes depend on theta through their update alone. Of
+    the teacher's steps the last ``tapes`` are taken once, those before them twice.
     """
     gradients, paths = [], []
-    for task in tasks:
-        paths.append(walk(problem, theta, task, steps, lam=lam, hold=hold))
-        gradients.append(teach(problem, theta, task, paths[-1]))
-    return average(gradients, paths)
+    for task in tasks:  # one at a time: what the teacher needs of one is gone before the next
+        walked = walk(problem, theta, task, steps, lam=lam, hold=hold, tapes=tapes)
+        gradients.append(teach(problem, theta, task, walked))
+        paths.append(walked.path)
+    meta = average(gradients, paths)
+    unheard = theta.keys() - meta.grad.keys()
+    require_heard(problem, theta, tasks[0], paths[0].end, steps, unheard)
+    return replace(meta, grad=filled(meta.grad, theta))
 
 
 @torch.no_grad()
@@ -115,45 +134,39 @@ def walk(
     *,
     lam: float = 1.0,
     hold: bool = False,
-) -> Path:
-    """The student: k steps, no graph, keeping what the teacher needs to take ``steps`` again."""
-    start = copy(problem.init(theta))  # theta may be moved in place afterwards
+    tapes: int = 0,
+) -> Walk:
+    """The student: k steps, no graph but at those that the teacher takes."""
+    start, begin = linearize(problem.init, theta)
+    start = copy(start)  # theta may be moved in place afterwards
     phi: Tree = start
-    points: dict[int, Point] = {}
-    taken, held = zeros(phi), None
+    fixed, taken, backs = begin.constant, zeros(start) if steps else {}, list[Back]()
+    held = Held(problem, theta) if hold else None
     for j, batch in enumerate(task.inner):
-        if j in steps and lam < 1:
-            phi = add(start, subtract(phi, start), lam)
-        before = chance.state(theta) if j in steps else {}
-        grad = problem.inner_grad(phi, theta, batch)
-        moved = problem.update(phi, grad, theta)
         if j in steps:
-            points[j] = Point(phi, moved, chance.drawn(before))
-            taken = add(taken, subtract(moved, phi))
-        if hold:
-            held = (add(held[0], phi), add(held[1], grad)) if held else (phi, grad)
+            phi = add(start, subtract(phi, start), lam) if lam < 1 else phi
+            here = Stand(problem, phi, theta, batch, fixed)
+            moved, back = here.linearize() if j in steps[-tapes:] else here.postpone()
+            fixed, taken = False, add(taken, subtract(moved, phi))
+            backs.append(back)
+        else:
+            grad = problem.inner_grad(phi, theta, batch)
+            moved = problem.update(phi, grad, theta)
+            if held:
+                held.take(phi, grad)
         phi = moved
-    return Path(start, phi, taken if steps else None, points, held)
+    return Walk(Path(start, phi, taken or None), begin, [*backs, held.back] if held else backs)
 
 
-def teach(problem: Bilevel, theta: Tree, task: Task, path: Path) -> TaskGradient:
-    """The teacher: one vector-Jacobian product a step it takes, from the last to the first."""
+def teach(problem: Bilevel, theta: Tree, task: Task, walked: Walk) -> TaskGradient:
+    """The teacher: one vector-Jacobian product a step it takes, from the last to the first.
+
+    What theta has no part in is missing from the gradient.
+    """
     outer_loss = partial(problem.outer_loss, batch=task.outer)
-    loss, (v, g) = value_and_grad(outer_loss, path.end, theta)
-    for j in sorted(path.points, reverse=True):
-        v, d = _retake(problem, theta, task.inner[j], path.points[j])(v)
-        g = add(g, d)
-    if path.held is not None:
-        # An update is linear in grad and buffers: k held steps are one, along their sums.
-        (d,) = vjp(partial(problem.update, *path.held), v, theta)
-        g = add(g, d)
-    (d,) = vjp(problem.init, v, theta)
-    return TaskGradient(loss, add(g, d))
-
-
-def _retake(problem: Bilevel, theta: Tree, batch: Any, point: Point) -> Pull:
-    """The student's step from ``point`` once more, with a graph."""
-    with chance.replayed(point.chance):
-        again, pull = linearize(partial(step, problem, batch=batch), point.phi, theta)
-    chance.check_same(again, point.reached, point.phi)
-    return pull
+    loss, (v, g) = value_and_grad(outer_loss, walked.path.end, theta)
+    for back in reversed(walked.backs):
+        v, d = back(v)
+        g = gather(g, d)
+    (d,) = walked.begin(v)
+    return TaskGradient(loss, gather(g, d))

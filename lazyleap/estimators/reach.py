@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from functools import partial
-from itertools import chain
 
 import torch
 from torch import Tensor
@@ -14,33 +12,33 @@ from lazyleap.errors import InputError
 
 
 def require_heard(
-    problem: Bilevel, theta: Tree, task: Task, end: Tree, taken: Collection[int], grad: Tree
+    problem: Bilevel,
+    theta: Tree,
+    task: Task,
+    end: Tree,
+    taken: Collection[int],
+    unheard: Collection[str],
 ) -> None:
     """Refuse a teacher that leaps over every step that a part of theta acts through.
 
-    That part's ``grad`` would be zero whatever it is, which is no gradient. A zero that comes from
-    the numbers is left alone, and so is a part that no step depends on either.
+    ``unheard`` are the names of theta that nothing was pulled back onto: their gradient would be
+    zero whatever they are, which is no gradient. Those that no step depends on either are left
+    alone, and so is a zero that comes from the numbers.
 
-    Cost: none, unless a whole tensor of ``grad`` is zero; then one backward pass a step.
+    Cost: none, unless a name is unheard; then one backward pass a step.
 
     Raises:
         InputError: naming the part.
     """
-    zero = [n for n, p in grad.items() if not bool(p.any())]
-    if not zero:
+    if not unheard:
         return
 
     def at(j: int) -> Callable[[Tree], Tree]:
         return lambda anchor: step(problem, end, anchor, task.inner[j])
 
-    def outer_loss(anchor: Tree) -> Tree:
-        return {"": problem.outer_loss(end, anchor, task.outer)}
-
     with torch.random.fork_rng(devices=()):
-        tracked = chain((problem.init, outer_loss), map(at, taken))
-        heard = set().union(*map(partial(reached, theta=theta), tracked))
         for j in set(range(len(task.inner))) - set(taken):
-            if lost := sorted(reached(at(j), theta).intersection(zero) - heard):
+            if lost := sorted(reached(at(j), theta).intersection(unheard)):
                 raise InputError(
                     f"theta['{lost[0]}'] acts through steps that the teacher leaps over, such as "
                     f"{j}, and through nothing else: place a step of the teacher there, or let "

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 
-from lazyleap.bilevel import Bilevel, Task, Tree, subtract, vjp
+from lazyleap.bilevel import Bilevel, Task, Tree, filled, subtract
 from lazyleap.estimators.base import MetaGradient, TaskGradient, average, check
 from lazyleap.estimators.lazy import walk
 from lazyleap.traits import Needs, Trait
@@ -30,10 +30,10 @@ class Reptile:
         check(self, problem, tasks)
         gradients, paths = [], []
         for task in tasks:
-            path = walk(problem, theta, task)
+            path, begin, _ = walk(problem, theta, task)
             paths.append(path)
             with torch.no_grad():
                 loss = problem.outer_loss(path.end, theta, task.outer)
-            (grad,) = vjp(problem.init, subtract(path.start, path.end), theta)
-            gradients.append(TaskGradient(loss, grad))
+            (grad,) = begin(subtract(path.start, path.end))
+            gradients.append(TaskGradient(loss, filled(grad, theta)))
         return average(gradients, paths)

@@ -116,6 +116,6 @@ def travel(path: Path) -> Metrics:
         return found
     found["teacher/leap_length"] = float(norm(subtract(displacement, path.taken)))
     lengths = norm(displacement) * norm(path.taken)
-    if path.points and lengths > 0:
+    if lengths > 0:
         found["teacher/cosine"] = float(dot(displacement, path.taken) / lengths)
     return found

@@ -44,7 +44,6 @@ def test_value_and_gradient_wherever_the_teacher_steps(case, estimator, steps):
     found = estimator(case.problem, case.theta(), tasks)
     torch.testing.assert_close(found.loss, value, rtol=1e-12, atol=0)
     assert_same(found.grad, grad)
-    assert all(sorted(path.points) == steps for path in found.paths)
 
 
 @each(CASES)
@@ -85,8 +84,6 @@ def test_taken_is_the_sum_of_the_teachers_own_steps():
     (path,) = Lazy(2, "end")(case.problem, theta, [task]).paths
     assert_same(path.start, s[0][0])
     assert_same(path.taken, {n: s[3][0][n] - s[2][0][n] + s[5][0][n] - s[4][0][n] for n in s[0][0]})
-    assert_same(path.points[2].phi, s[2][0])
-    assert_same(path.points[2].reached, s[3][0])
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,7 @@ def tensors_of(result):
     yield result.loss
     yield from result.grad.values()
     for path in result.paths:
-        points = [tree for point in path.points.values() for tree in (point.phi, point.reached)]
-        trees = [path.start, path.end, path.taken or {}, *points, *(path.held or ())]
-        for tree in trees:
+        for tree in (path.start, path.end, path.taken or {}):
             yield from tree.values()
 
 
