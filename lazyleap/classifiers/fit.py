@@ -27,8 +27,8 @@ CHUNK = 500  # images a forward pass without a graph
 
 
 def pixels(images: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """Bytes ``[n, C, H, W]`` as floats in 0..1."""
-    return torch.from_numpy(np.array(images)).to(device).float() / 255
+    """Bytes ``[n, C, H, W]`` as numbers in 0..1, of torch's default dtype."""
+    return torch.from_numpy(np.array(images)).to(device, torch.get_default_dtype()) / 255
 
 
 def fit(network: nn.Module, data: ImageSet, rows: Rows, options: Classifier, tick: Tick) -> None:
