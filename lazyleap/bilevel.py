@@ -11,12 +11,14 @@ loss with respect to theta is had. The two are independent.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 
 Tree = Mapping[str, Tensor]
 """Named tensors. Functions take trees and return new ones; nothing is written in place."""
@@ -223,3 +225,14 @@ def norm(a: Tree) -> Tensor:
     """The Euclidean norm over all names, a scalar."""
     length: Tensor = torch.stack(torch._foreach_norm(list(a.values()))).norm()
     return length
+
+
+def not_finite(a: Tree) -> str | None:
+    """The name of the first tensor that holds NaN or an infinity; None if there is none.
+
+    Cost: one pass over ``a``, and one read from its device where all is well.
+    """
+    held = [p for p in a.values() if p.numel() and p.is_floating_point()]
+    if bool(get_total_norm(held, math.inf).isfinite()):
+        return None
+    return next(n for n, p in a.items() if not bool(p.isfinite().all()))

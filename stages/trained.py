@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from lazyleap.bilevel import not_finite
 from lazyleap.errors import InputError
 
 
@@ -25,9 +26,8 @@ def load_theta(folder: Path, device: torch.device) -> dict[str, Tensor]:
         theta: dict[str, Tensor] = load_file(path, device=str(device))
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: cannot be read ({error}); train the run first") from error
-    for name, p in theta.items():
-        if not bool(p.isfinite().all()):
-            raise InputError(f"{path}: parameter '{name}' holds a number that is not finite")
+    if name := not_finite(theta):
+        raise InputError(f"{path}: parameter '{name}' holds a number that is not finite")
     return theta
 
 

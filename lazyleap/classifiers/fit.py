@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lazyleap.bilevel import not_finite
 from lazyleap.classifiers.options import Classifier
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import DivergedError
@@ -38,7 +39,7 @@ def fit(network: nn.Module, data: ImageSet, rows: Rows, options: Classifier, tic
     last smaller mini-batch left out. Leaves it in ``eval`` mode.
 
     Raises:
-        DivergedError: when the loss is not finite.
+        DivergedError: when the loss is not finite, or a parameter or statistic in the end.
     """
     device = next(network.parameters()).device
     optimizer = torch.optim.Adam(network.parameters(), lr=options.lr)
@@ -60,6 +61,8 @@ def fit(network: nn.Module, data: ImageSet, rows: Rows, options: Classifier, tic
             optimizer.step()
             done += 1
             tick(done, total, value)
+    if name := not_finite(network.state_dict()):
+        raise DivergedError(f"'{name}' is not finite after {done} steps; lower lr ({options.lr:g})")
     network.eval()
 
 

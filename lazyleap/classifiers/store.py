@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from lazyleap.attack.oracle import Outputs
+from lazyleap.bilevel import not_finite
 from lazyleap.errors import InputError
 from lazyleap.models.normalised import Normalised
 from lazyleap.models.small import small
@@ -64,14 +65,18 @@ def load_network(folder: Path, device: torch.device) -> nn.Module:
     """A trained classifier in ``eval`` mode, its parameters constants.
 
     Raises:
-        InputError: if a file is missing, broken or of another network.
+        InputError: if a file is missing, broken, of another network or with a number that is not
+            finite.
     """
     model = network(about(folder))
     try:
-        model.load_state_dict(load_file(folder / WEIGHTS))
+        state = load_file(folder / WEIGHTS)
+        model.load_state_dict(state)
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder / WEIGHTS}: cannot be used ({reason})") from error
+    if name := not_finite(state):
+        raise InputError(f"{folder / WEIGHTS}: '{name}' holds a number that is not finite")
     return model.to(device).eval().requires_grad_(False)
 
 

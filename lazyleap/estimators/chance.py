@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 
 from lazyleap.bilevel import Tree, subtract
 from lazyleap.errors import InputError
@@ -80,7 +81,7 @@ def check_same(again: Tree, reached: Tree, point: Tree) -> None:
 
 
 def _norm(tree: Tree) -> float:
-    return float(torch.nn.utils.get_total_norm(list(tree.values())))
+    return float(get_total_norm(list(tree.values())))
 
 
 def _get(device: torch.device) -> Tensor:

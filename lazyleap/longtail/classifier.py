@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from lazyleap.bilevel import Batch, Tree, copy, leaf, norm, zeros
+from lazyleap.bilevel import Batch, Tree, copy, leaf, norm, not_finite, zeros
 from lazyleap.errors import InputError
 
 PREFIX = "classifier/"
@@ -141,7 +141,8 @@ def load_weights(network: nn.Module, path: Path) -> None:
     Running statistics may be missing; what is not the classifier's own is left out.
 
     Raises:
-        InputError: if the file cannot be read, or a parameter is missing or of another shape.
+        InputError: if the file cannot be read, a parameter is missing or of another shape, or a
+            tensor that the network takes holds a number that is not finite.
     """
     try:
         found = load_file(path)
@@ -155,4 +156,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
             shapes = f"{list(tree[name].shape)}, the network's is {list(p.shape)}"
             raise InputError(f"{path}: parameter '{name}' has shape {shapes}")
     known = network.state_dict().keys()
-    network.load_state_dict({n: p for n, p in tree.items() if n in known}, strict=False)
+    taken = {n: p for n, p in tree.items() if n in known}
+    if broken := not_finite(taken):
+        raise InputError(f"{path}: '{broken}' holds a number that is not finite")
+    network.load_state_dict(taken, strict=False)

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
+from lazyleap.bilevel import not_finite
 from lazyleap.errors import DivergedError, OutOfTimeError
 
 Metrics = dict[str, float]
@@ -95,7 +96,8 @@ def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) ->
     Seconds exclude validation and logging: they are what meta-training itself costs.
 
     Raises:
-        DivergedError: when a loss or a gradient is not finite.
+        DivergedError: when a loss or a gradient is not finite, or, where theta is validated or
+            stored, when theta or its score is not; such a theta is neither kept nor stored.
         OutOfTimeError: when the time budget ends first; the state is stored.
     """
     deadline = time.monotonic() + (plan.max_seconds or math.inf)
@@ -112,6 +114,7 @@ def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) ->
         validated = _validate(learner, plan, progress, observer)
         late = time.monotonic() > deadline and progress.iteration < plan.iterations
         if validated or late or time.monotonic() - stored > plan.checkpoint_seconds:
+            _require_finite(learner, i)
             observer.store(progress, learner.state())
             stored = time.monotonic()
         if late:
@@ -136,13 +139,21 @@ def _timed_step(
     return metrics, seconds
 
 
+def _require_finite(learner: Learner, i: int) -> None:
+    if name := not_finite(learner.theta):
+        raise DivergedError(f"'{name}' of theta is not finite after iteration {i}")
+
+
 def _validate(learner: Learner, plan: Plan, progress: Progress, observer: Observer) -> bool:
     done = progress.iteration
     if done % plan.validate_every and done != plan.iterations:
         return False
     if not progress.peak_memory_mib:  # before validation, which holds many task models at once
         progress.peak_memory_mib = peak_memory_mib()
+    _require_finite(learner, done - 1)
     metrics = learner.validate()
+    if math.isnan(metrics.get("validation/score", 0.0)):
+        raise DivergedError(f"validation/score is nan at iteration {done - 1}")
     if plan.keep == "last" or metrics["validation/score"] > progress.best_score:
         progress.best_score, progress.best_iteration = metrics["validation/score"], done
         progress.best_theta = {n: p.clone() for n, p in learner.theta.items()}

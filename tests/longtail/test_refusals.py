@@ -121,6 +121,8 @@ def spoil(path: Path, how: str) -> None:
     tree = load_file(path)
     if how == "shape":
         tree["head.weight"] = torch.zeros(5, tree["head.weight"].shape[1])
+    elif how in tree:
+        tree[how].view(-1)[1] = torch.nan
     elif how == "missing":
         del tree["head.bias"]
     if how == "cut":
@@ -138,6 +140,7 @@ def spoil(path: Path, how: str) -> None:
             "shape",
             r"own.safetensors: parameter .head.weight. has shape \[5, 4\], .* is \[4, 4\]$",
         ),
+        ("head.bias", "own.safetensors: 'head.bias' holds a number that is not finite$"),
         ("missing", "own.safetensors: has no parameter 'head.bias' of this network$"),
         ("cut", "own.safetensors: cannot be read"),
         ("gone", "own.safetensors: cannot be read"),
