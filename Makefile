@@ -46,9 +46,7 @@ grid:  ## start or refresh grids/NAME: the same pipeline for parameters of its o
 	  -e 's|^grid: [^ ]*|grid: $(NAME)|' params.yaml > grids/$(NAME)/params.yaml
 	@echo "grids/$(NAME): edit params.yaml there, then: make run ARGS='--grid $(NAME)'"
 
-# Runs write the top dvc.lock, which git tracks only because DVC refuses an ignored one.
 setup: $(installed)
-	@git update-index --skip-worktree dvc.lock 2>/dev/null || true
 
 # The marker is made anew when the pins differ from those that were installed, and only then.
 ifneq ($(shell cmp requirements.lock $(installed) 2>/dev/null && echo same),same)

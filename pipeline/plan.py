@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from shutil import copyfile
 
 from lazyleap.attack.options import of_task
 from lazyleap.config import Settings
@@ -108,6 +109,8 @@ class Limits:
 def plan(grid: str | None = None, only: str | None = None) -> Plan:
     """Read and check the params.yaml of a grid (``None``: the top one) and choose its settings.
 
+    A grid's dvc.yaml, a copy of the top one, is written beside it.
+
     Raises:
         InputError: in one sentence, if the file is wrong in any place or nothing matches.
     """
@@ -115,7 +118,9 @@ def plan(grid: str | None = None, only: str | None = None) -> Plan:
     if grid is None or (grid not in _grids() and load(top).grid == grid):
         settings, prefix = load(top), ""
     elif grid in _grids():
-        settings, prefix = load(Path("grids") / grid / "params.yaml"), f"grids/{grid}/dvc.yaml:"
+        folder = Path("grids") / grid
+        settings, prefix = load(folder / "params.yaml"), f"{folder}/dvc.yaml:"
+        copyfile("dvc.yaml", folder / "dvc.yaml")
     else:
         raise InputError(
             f"--grid {grid}: no such grid; {nearest(grid, [load(top).grid, *_grids()])}"

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import dvc
 from pipeline.outcomes import Outcome
-from tests.conftest import RUNS, commit, copy, edit, git
+from tests.conftest import RUNS, commit, copy, edit
 
 TOY = Path(__file__).parent / "toy_stage.py"
 LISTS = "data/splits/omniglot-vinyals"  # stands for a data set; the toy stages read nothing
@@ -29,7 +29,6 @@ def toys(tmp_path_factory):
         shutil.copy(TOY, folder / "stages" / f"{stage}.py")
     edit(folder / "params.yaml", _toy_params)
     commit(folder)
-    git(folder, "update-index", "--skip-worktree", "dvc.lock")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         head = dvc.Chain(["validate", "prepare@glyphs"])
