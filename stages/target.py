@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lazyleap.classifiers import fit, store
+from lazyleap.classifiers import fit, scores, store
 from lazyleap.classifiers.options import OnnxTarget, TrainedTarget
 from lazyleap.config import Settings
 from lazyleap.datasets.store import ImageSet
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
 from lazyleap.files import replacing
+from lazyleap.statistics import proportion
 from stages import classifiers, folders, scratch
 from stages.program import Params, Traceback, run
 
-LOOK = 32  # images a user's own classifier is asked about before all others
+LOOKED_AT = 64  # test images, evenly spaced, whose scores must move when the pixels do
 
 
 def main(name: str, params: Params = "params.yaml", traceback: Traceback = False) -> None:
@@ -34,13 +36,13 @@ def _trained(settings: Settings, name: str, options: TrainedTarget, test: ImageS
     data = load_data(folders.images(settings.grid, options.task, "train"))
     rows = np.arange(len(data.split("train").labels))
     network, about = classifiers.train("target", name, options, data, rows, settings.device)
-    about |= _accuracy(network, test)
+    about |= _tested(name, network, about["outputs"], test)
     with replacing(folders.target(settings.grid, options.task, name)) as folder:
         store.save(folder, network, about)
 
 
 def _own(settings: Settings, name: str, options: OnnxTarget, test: ImageSet) -> None:
-    from lazyleap.classifiers.own import Session
+    from lazyleap.classifiers.session import Session
 
     data = load_data(folders.images(settings.grid, options.task, "test"))
     about = classifiers.describe(options, test, data)
@@ -50,17 +52,33 @@ def _own(settings: Settings, name: str, options: OnnxTarget, test: ImageSet) -> 
             f"'{options.task}' have {len(test.classes)} classes"
         )
     path = Path(options.source)
-    session = Session(path, about)
-    session.check(fit.pixels(test.images[:LOOK], fit.CPU), options.outputs)
-    about |= _accuracy(session, test)
+    try:
+        about |= _tested(name, Session(path, about), options.outputs, test)
+    except InputError as error:
+        raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     with replacing(folders.target(settings.grid, options.task, name)) as folder:
         shutil.copyfile(path, folder / store.ONNX)
         store.describe(folder, about)
 
 
-def _accuracy(scores: fit.Scores, test: ImageSet) -> dict[str, Any]:
+def _tested(
+    name: str, ask: scores.Scores, outputs: scores.Outputs, test: ImageSet
+) -> dict[str, Any]:
+    """Accuracy over all test images, and whether its scores tell an attack anything.
+
+    Raises:
+        InputError: scores that are not finite or not what they are said to be, for any image.
+    """
     rows = np.arange(len(test.labels))
-    return {"accuracy": fit.accuracy(scores, test, rows), "accuracy_of": "all test images"}
+    found = fit.answers(ask, test, rows, fit.CPU)
+    correct = fit.right(found, test, rows)
+    scores.require_form(found, outputs)
+    some = np.unique(np.linspace(0, len(rows) - 1, LOOKED_AT).astype(int))
+    signal = scores.signal(ask, fit.pixels(test.images[some], fit.CPU), outputs)
+    if words := scores.warning(signal):
+        print(f"warning: target '{name}': {words}", file=sys.stderr)
+    accuracy = proportion(correct)
+    return {"accuracy": accuracy, "accuracy_of": "all test images", "signal": signal}
 
 
 if __name__ == "__main__":

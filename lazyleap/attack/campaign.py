@@ -19,7 +19,8 @@ from lazyleap.attack.limits import Limit
 from lazyleap.attack.options import AttackTest
 from lazyleap.attack.oracle import Oracle
 from lazyleap.classifiers import store
-from lazyleap.classifiers.fit import pixels, right
+from lazyleap.classifiers.fit import answers, pixels, right
+from lazyleap.classifiers.scores import warning
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
 from lazyleap.seeding import generator
@@ -32,16 +33,22 @@ NAMES = {
     "mean_l2": "l2",
 }
 """Of a metric as measured, and as metrics.json has it."""
+ABOUT = ("kind", "architecture", "accuracy", "signal")
+"""What metrics.json repeats of a target's description."""
 
 
 class Fall(NamedTuple):
-    """One target attacked: ``clean`` ``[N, C, H, W]``, what came of it, and of how many images."""
+    """One target attacked: ``clean`` ``[N, C, H, W]``, what came of it, and of how many images.
+
+    ``still``: failures whose scores never moved, so that the search knew no way.
+    """
 
     name: str
     about: Mapping[str, Any]
     clean: Tensor
     outcome: Outcome
     denominators: dict[str, int]
+    still: int = 0
 
 
 def besiege(
@@ -58,10 +65,17 @@ def besiege(
     in which they were drawn, the same for every setting; so does the wished-for class.
 
     Raises:
-        InputError: a target is missing or broken, or gets none of the images right.
+        InputError: naming the target that is missing or broken, gets none of the images right, or
+            gives a score that is not finite.
     """
     images, chosen = data.split("test"), Chosen.load(data.folder / "attacked.npz")
-    return [_attack(search, options, data, images, chosen, n, seed, device) for n in targets]
+    found = []
+    for name in targets:
+        try:
+            found.append(_attack(search, options, data, images, chosen, name, seed, device))
+        except InputError as error:
+            raise InputError(f"target '{name}': {error}") from error
+    return found
 
 
 def _attack(
@@ -75,9 +89,10 @@ def _attack(
     device: torch.device,
 ) -> Fall:
     target = store.load_scorer(data.folder.parent / "targets" / name, device)
-    correct = np.flatnonzero(right(target, images, chosen.rows, device))
+    scores = answers(target, images, chosen.rows, device)
+    correct = np.flatnonzero(right(scores, images, chosen.rows))
     if not len(correct):
-        raise InputError(f"target '{name}' gets none of {len(chosen)} images right")
+        raise InputError(f"gets none of {len(chosen)} images right")
     these = chosen.only(correct[: options.images])
     clean = pixels(images.images[these.rows], device)
     oracle = Oracle(target, options.budget, len(these), outputs=target.outputs)
@@ -89,7 +104,8 @@ def _attack(
         generator(seed, "attack", name),
     )
     counts = {"images": len(chosen), "correct": len(correct), "attacked": len(these)}
-    return Fall(name, target.about, clean, outcome, counts)
+    still = int((oracle.still & ~outcome.success.cpu()).sum())
+    return Fall(name, target.about, clean, outcome, counts, still)
 
 
 def summary(falls: list[Fall], options: AttackTest, seed: int) -> dict[str, Any]:
@@ -112,11 +128,28 @@ def summary(falls: list[Fall], options: AttackTest, seed: int) -> dict[str, Any]
         "primary": "success",
         "denominators": {name or "all": one["denominators"] for name, one in found.items()},
         "targets": {
-            fall.name: {key: fall.about.get(key) for key in ("kind", "architecture", "accuracy")}
+            fall.name: {
+                **{key: fall.about.get(key) for key in ABOUT},
+                "still": fall.still,
+            }
             for fall in falls
         },
+        "warnings": [words for fall in falls for words in _warnings(fall)],
         **options.model_dump(include={"goal", "norm", "epsilon", "budget"}),
     }
+
+
+def _warnings(fall: Fall) -> list[str]:
+    """What takes an attack's failures their meaning, a sentence each."""
+    found = []
+    if words := warning(fall.about.get("signal") or {"moved": 1}):
+        found.append(f"target '{fall.name}': {words}")
+    if fall.still:
+        found.append(
+            f"target '{fall.name}': its scores never moved in the attacks on {fall.still} of "
+            f"{len(fall.clean)} images, which therefore say nothing of its robustness"
+        )
+    return found
 
 
 def _measure(fall: Fall, options: AttackTest, seed: int) -> dict[str, Any]:

@@ -6,22 +6,19 @@ graph; what goes in is counted before the classifier sees it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
-
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from lazyleap.classifiers.scores import (
+    Outputs,
+    Scores,
+    lead,
+    moved,
+    require_finite,
+    require_form,
+    to_log_probabilities,
+)
 from lazyleap.errors import InputError
-
-Scores = Callable[[Tensor], Tensor]
-"""Pixels ``[n, C, H, W]`` in 0..1 -> scores ``[n, classes]``."""
-Outputs = Literal["log_probabilities", "logits", "probabilities"]
-
-SMALLEST = 1e-30  # log 0 is not a number to subtract from; the floor of Du et al.'s own program
-LOWEST = -1e4
-TOLERANCE = 1e-3  # of a sum of probabilities, for scores in half precision
 
 
 class BudgetError(InputError):
@@ -56,7 +53,9 @@ class Oracle:
             )
         self.budget, self.chunk = budget, chunk
         self._spent = torch.zeros(images, dtype=torch.int64)
-        self._ask, self._convert = scores, _CONVERT[outputs]
+        self._low = torch.full((images,), torch.inf, dtype=torch.float64)
+        self._high = -self._low
+        self._ask, self._outputs, self._known = scores, outputs, False
 
     @property
     def queries(self) -> Tensor:
@@ -67,6 +66,15 @@ class Oracle:
         """Queries that each of ``rows`` ``[n]`` may still cost, int64 ``[n]``."""
         return self.budget - self._spent[rows.cpu()].to(rows.device)
 
+    @property
+    def still(self) -> Tensor:
+        """Images asked about several times whose scores never moved, bool ``[N]``.
+
+        Of these no search has learned anything: the classifier answers a class alone, or is
+        saturated, or constant.
+        """
+        return (self._spent > 1) & ~moved(self._low, self._high)
+
     def __call__(self, rows: Tensor, images: Tensor) -> Tensor:
         """Log-probabilities ``[n, classes]`` of ``images`` ``[n, C, H, W]``, no graph.
 
@@ -76,14 +84,22 @@ class Oracle:
         Raises:
             BudgetError: a row's budget would be passed. Nothing is counted or asked.
             InputError: a pixel outside 0..1 or not finite (nothing is counted or asked); scores
-                that are not finite or not what ``outputs`` promised (counted: they were asked).
+                that are not finite or not what ``outputs`` promised (counted: they were asked,
+                but no outcome comes of them).
         """
         images = images.detach()
         _check_images(rows, images)
         self._count(rows)
         with torch.no_grad():
-            parts = [self._answer(part) for part in torch.split(images, self.chunk)]
-        return torch.cat(parts)
+            parts = [
+                self._answer(of, part)
+                for of, part in zip(
+                    torch.split(rows, self.chunk), torch.split(images, self.chunk), strict=True
+                )
+            ]
+        found = torch.cat(parts)
+        self._watch(rows.cpu(), lead(found).cpu())
+        return found
 
     def _count(self, rows: Tensor) -> None:
         low, high = (int(row) for row in torch.aminmax(rows))
@@ -98,14 +114,22 @@ class Oracle:
             )
         self._spent = spent
 
-    def _answer(self, images: Tensor) -> Tensor:
+    def _watch(self, rows: Tensor, leads: Tensor) -> None:
+        self._low.scatter_reduce_(0, rows, leads, "amin")
+        self._high.scatter_reduce_(0, rows, leads, "amax")
+
+    def _answer(self, rows: Tensor, images: Tensor) -> Tensor:
         scores = self._ask(images).detach()
         if scores.ndim != 2 or scores.shape[0] != len(images) or scores.shape[1] < 2:
             raise InputError(
                 f"classifier: scores of shape {list(scores.shape)} for {len(images)} images; "
                 "needs [images, classes] with at least 2 classes"
             )
-        return self._convert(scores)
+        require_finite(scores, self._outputs, rows)
+        if self._outputs != "logits" or not self._known:  # one row of logits may look like that
+            require_form(scores, self._outputs)
+        self._known = True
+        return to_log_probabilities(scores, self._outputs)
 
 
 def _check_images(rows: Tensor, images: Tensor) -> None:
@@ -116,41 +140,3 @@ def _check_images(rows: Tensor, images: Tensor) -> None:
     low, high = torch.aminmax(images)  # both are NaN when a pixel is
     if not (low >= 0 and high <= 1):
         raise InputError(f"oracle: pixels from {float(low)} to {float(high)}; valid: 0 to 1")
-
-
-def _from_logits(scores: Tensor) -> Tensor:
-    if not bool(scores.isfinite().all()):
-        raise InputError("classifier: a score is not finite")
-    return functional.log_softmax(scores, 1).clamp_min(LOWEST)
-
-
-def _from_logs(scores: Tensor) -> Tensor:
-    """Log 0 is a proper value here; a total other than 1 means that they are something else."""
-    if bool((scores.isnan() | (scores == torch.inf)).any()):
-        raise InputError("classifier: a score is not finite")
-    _check_total(scores.logsumexp(1).exp(), "log-probabilities")
-    return scores.clamp_min(LOWEST)
-
-
-def _from_probabilities(scores: Tensor) -> Tensor:
-    if not bool(scores.isfinite().all()):
-        raise InputError("classifier: a score is not finite")
-    if float(scores.min()) < 0:
-        raise InputError(f"classifier: a probability of {float(scores.min())}; are these logits?")
-    _check_total(scores.sum(1), "probabilities")
-    return scores.clamp_min(SMALLEST).log()
-
-
-def _check_total(total: Tensor, what: str) -> None:
-    worst = float(total[(total - 1).abs().argmax()])
-    if abs(worst - 1) > TOLERANCE:
-        raise InputError(
-            f"classifier: {what} add up to {worst:.4g} instead of 1; are these logits?"
-        )
-
-
-_CONVERT: dict[str, Callable[[Tensor], Tensor]] = {
-    "logits": _from_logits,
-    "log_probabilities": _from_logs,
-    "probabilities": _from_probabilities,
-}

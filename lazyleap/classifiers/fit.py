@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from lazyleap.bilevel import not_finite
 from lazyleap.classifiers.options import Classifier
+from lazyleap.classifiers.scores import Scores, require_finite
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import DivergedError
 from lazyleap.seeding import generator
@@ -21,8 +22,6 @@ from lazyleap.statistics import proportion
 Rows = NDArray[np.int64]
 Tick = Callable[[int, int, float], None]
 """Told steps done, steps in all, and the last loss."""
-Scores = Callable[[Tensor], Tensor]
-"""Pixels ``[n, C, H, W]`` in 0..1 to scores ``[n, classes]``."""
 CPU = torch.device("cpu")
 CHUNK = 500  # images a forward pass without a graph
 
@@ -66,20 +65,27 @@ def fit(network: nn.Module, data: ImageSet, rows: Rows, options: Classifier, tic
     network.eval()
 
 
+def answers(scores: Scores, data: ImageSet, rows: Rows, device: torch.device) -> Tensor:
+    """The scores ``[n, classes]`` of ``rows``, asked for in pieces."""
+    parts = np.split(rows, range(CHUNK, len(rows), CHUNK))
+    with torch.no_grad():
+        return torch.cat([scores(pixels(data.images[part], device)) for part in parts])
+
+
+def right(scores: Tensor, data: ImageSet, rows: Rows) -> NDArray[np.bool_]:
+    """Which of ``rows`` have the largest of their ``scores`` at their label, ``[n]``.
+
+    Raises:
+        InputError: if a score is not finite, which would be nobody's largest.
+    """
+    require_finite(scores, "logits", torch.from_numpy(rows))
+    found: NDArray[np.bool_] = scores.argmax(1).cpu().numpy() == data.labels[rows]
+    return found
+
+
 def accuracy(scores: Scores, data: ImageSet, rows: Rows) -> dict[str, float]:
     """The share of ``rows`` classified correctly, with ci95 and n, on the CPU."""
-    return proportion(right(scores, data, rows, CPU))
-
-
-def right(scores: Scores, data: ImageSet, rows: Rows, device: torch.device) -> NDArray[np.bool_]:
-    """Which of ``rows`` have the largest score at their label, ``[n]``."""
-    found = []
-    with torch.no_grad():
-        for first in range(0, len(rows), CHUNK):
-            part = rows[first : first + CHUNK]
-            answers = scores(pixels(data.images[part], device)).argmax(1)
-            found.append(answers.cpu().numpy() == data.labels[part])
-    return np.concatenate(found)
+    return proportion(right(answers(scores, data, rows, CPU), data, rows))
 
 
 def _loss(network: nn.Module, data: ImageSet, rows: Rows, device: torch.device) -> Tensor:

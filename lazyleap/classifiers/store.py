@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lazyleap.attack.oracle import Outputs
 from lazyleap.bilevel import not_finite
+from lazyleap.classifiers.scores import Outputs
 from lazyleap.errors import InputError
 from lazyleap.models.normalised import Normalised
 from lazyleap.models.small import small
@@ -84,7 +84,7 @@ def load_scorer(folder: Path, device: torch.device) -> Scorer:
     """A target of either kind."""
     found = about(folder)
     if found["kind"] == "onnx":
-        from lazyleap.classifiers.own import Session  # onnxruntime only where it is needed
+        from lazyleap.classifiers.session import Session  # onnxruntime only where it is needed
 
         return Scorer(Session(folder / ONNX, found), found)
     return Scorer(load_network(folder, device), found)

@@ -116,7 +116,7 @@ def test_where_all_measured_values_are_zero_the_map_serves(keep) -> None:
         "l2", forward=flat_map, theta={"map": start}, keep_measured=keep, every=1, step=0.1
     )
     oracle = Oracle(
-        lambda x: torch.tensor([[1.0, 0.0]]).expand(len(x), 2), 1 + 3 * 41, 2, outputs="logits"
+        lambda x: torch.tensor([[2.0, 0.0]]).expand(len(x), 2), 1 + 3 * 41, 2, outputs="logits"
     )
     found = options.run(
         oracle,

@@ -15,7 +15,7 @@ from PIL import Image
 from lazyleap.classifiers import store
 from lazyleap.errors import InputError
 from stages import evaluate, prepare, target, train
-from tests.attack.stages.project import TARGETS, TASK, ZOO
+from tests.attack.stages.project import SQUARE, TARGETS, TASK, ZOO
 from tests.conftest import edit
 from tests.stages.test_train import stage
 
@@ -33,6 +33,19 @@ def model(path: Path, *, shape=("n", 1, SIDE, SIDE), outputs=CLASSES, last="logi
     ]
     if last == "probabilities":
         nodes.append(helper.make_node("Softmax", ["scores"], ["out"]))
+    elif last == "one-hot":
+        nodes += [
+            helper.make_node("ArgMax", ["scores"], ["best"], axis=1, keepdims=0),
+            helper.make_node("OneHot", ["best", "depth", "values"], ["out"]),
+        ]
+    elif last == "rarely nan":  # 0 / 0 where the first pixel is the brightest there is: LAST's
+        nodes += [
+            helper.make_node("Gather", ["flat", "place"], ["first"], axis=1),
+            helper.make_node("Less", ["first", "edge"], ["fine"]),
+            helper.make_node("Cast", ["fine"], ["factor"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["scores", "factor"], ["kept"]),
+            helper.make_node("Div", ["kept", "factor"], ["out"]),
+        ]
     elif last == "nan":
         nodes += [
             helper.make_node("Sub", ["scores", "scores"], ["zero"]),
@@ -48,10 +61,25 @@ def model(path: Path, *, shape=("n", 1, SIDE, SIDE), outputs=CLASSES, last="logi
         "mine",
         [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, list(shape))],
         [helper.make_tensor_value_info("out", TensorProto.FLOAT, [shape[0], outputs])],
-        [numpy_helper.from_array(flat, "weights")],
+        [
+            numpy_helper.from_array(flat, "weights"),
+            numpy_helper.from_array(np.array(outputs), "depth"),
+            numpy_helper.from_array(np.array([0, 1], np.float32), "values"),
+            numpy_helper.from_array(np.array([0]), "place"),
+            numpy_helper.from_array(np.float32(1.99), "edge"),
+        ],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.save(made, path)
+
+
+def brighten_the_first_pixel_of_the_last_image():
+    """Which is none of those that an attack chooses or a short look sees."""
+    path = Path(f"data/prepare/quick/{TASK}/test/images/test_images.npy")
+    images = np.load(path)
+    images[:, 0, 0, 0] = np.minimum(images[:, 0, 0, 0], 200)
+    images[-1, 0, 0, 0] = 255
+    np.save(path, images)
 
 
 def own(params, **changes):
@@ -81,6 +109,7 @@ def test_it_is_attacked_as_any_other(siege, last, batch):
     found = json.loads(Path(f"artifacts/evaluate/quick/{ZOO}/metrics.json").read_text())
     assert "success@mine" in found["metrics"]
     assert found["targets"]["mine"]["kind"] == "onnx"
+    assert (found["targets"]["mine"]["signal"]["moved"], found["warnings"]) == (1, [])
 
 
 def test_the_normalisation_said_is_the_one_applied(siege):
@@ -110,7 +139,21 @@ BROKEN = {
         {},
         r"has shape \[8, 1, 16, 16\], the images are \[n, 1, 16, 16\]",
     ),
-    "not finite": (lambda p: model(p, last="nan"), {}, r"gives scores that are not finite"),
+    "not finite": (
+        lambda p: model(p, last="nan"),
+        {},
+        r"mine\.onnx: classifier: scores are not finite .* in 32 of 32 answers, of image 0, 1, 2",
+    ),
+    "not finite, once": (
+        lambda p: model(p, last="rarely nan"),
+        {},
+        r"scores are not finite \(NaN or infinite\) in 1 of 32 answers, of image 31: nothing can",
+    ),
+    "probabilities called logits": (
+        lambda p: model(p, last="probabilities"),
+        {},
+        r"logits that lie in 0\.\.1 and sum to 1 are probabilities: declare them \(outputs: prob",
+    ),
     "fewer classes than labels": (
         lambda p: model(p, outputs=3),
         {"classes": 3},
@@ -124,12 +167,12 @@ BROKEN = {
     "no probabilities": (
         lambda p: model(p, scale=1e-4),
         {"outputs": "probabilities", "mean": [-1.0]},
-        r"gives probabilities that sum to .*, not to 1: does it give logits\?",
+        r"probabilities add up to .* instead of 1; are these logits\?",
     ),
     "negative probabilities": (
         model,
         {"outputs": "probabilities"},
-        r"gives a probability of -.*does it give logits\?",
+        r"a probability of -.*; are these logits\?",
     ),
     "channels of the mean": (model, {"mean": [0.5, 0.5, 0.5]}, r"mean has 3 numbers, the images"),
 }
@@ -137,6 +180,7 @@ BROKEN = {
 
 @pytest.mark.parametrize(("make", "changes", "sentence"), BROKEN.values(), ids=BROKEN.keys())
 def test_what_is_wrong_with_it_is_one_sentence(siege, make, changes, sentence):
+    brighten_the_first_pixel_of_the_last_image()
     if make:
         make(Path("mine.onnx"))
     edit(Path("params.yaml"), lambda p: own(p, **changes))
@@ -144,6 +188,42 @@ def test_what_is_wrong_with_it_is_one_sentence(siege, make, changes, sentence):
         target.main("mine")
     assert "\n" not in str(refusal.value)
     assert not Path(f"data/prepare/quick/{TASK}/test/targets").exists()
+
+
+def test_an_answer_of_the_class_alone_is_attacked_but_marked_everywhere(siege, capfd):
+    model(Path("mine.onnx"), last="one-hot")
+    edit(Path("params.yaml"), lambda p: own(p, outputs="probabilities"))
+    target.main("mine")
+    assert "warning: target 'mine': its scores move for 0 % of 32 images" in capfd.readouterr().err
+    about = store.about(Path(f"data/prepare/quick/{TASK}/test/targets/mine"))
+    assert about["signal"] == {"moved": 0.0, "images": 32, "width": 0.02}
+    train.main(ZOO)
+    evaluate.main(ZOO)
+    found = json.loads(Path(f"artifacts/evaluate/quick/{ZOO}/metrics.json").read_text())
+    attacked = found["denominators"]["mine"]["attacked"]
+    assert found["metrics"]["success@mine"]["value"] == 0
+    assert (found["targets"]["mine"]["signal"]["moved"], found["targets"]["mine"]["still"]) == (
+        0,
+        attacked,
+    )
+    move, never = found["warnings"]
+    assert "it answers classes alone or is saturated" in move
+    assert f"never moved in the attacks on {attacked} of {attacked} images" in never
+
+
+def test_an_answer_that_is_no_number_ends_the_attack_in_a_sentence(siege):
+    """The images are fine and so are their scores: the search comes to one that is not."""
+    brighten_the_first_pixel_of_the_last_image()
+    model(Path("mine.onnx"))
+    edit(Path("params.yaml"), lambda p: own(p))
+    target.main("mine")
+    model(Path(f"data/prepare/quick/{TASK}/test/targets/mine/model.onnx"), last="rarely nan")
+    edit(Path("params.yaml"), lambda p: p["algorithms"]["square"].update(share=0.9))
+    edit(Path("params.yaml"), lambda p: p["tasks"][TASK]["test"].update(epsilon=200.0))
+    train.main(SQUARE)
+    with pytest.raises(InputError, match=r"^target 'mine': classifier: scores are not finite"):
+        evaluate.main(SQUARE)
+    assert not Path(f"artifacts/evaluate/quick/{SQUARE}").exists()
 
 
 def test_the_program_ends_with_2(siege):

@@ -204,5 +204,5 @@ def test_a_target_that_knows_nothing_is_one_sentence(siege):
     )
     store.save(folder, network, about)
     train.main(ZOO)
-    with pytest.raises(InputError, match=f"target '{TARGETS[0]}' gets none of 12 images right"):
+    with pytest.raises(InputError, match=f"target '{TARGETS[0]}': gets none of 12 images right"):
         evaluate.main(ZOO)

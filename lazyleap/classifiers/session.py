@@ -13,7 +13,6 @@ from torch import Tensor
 
 from lazyleap.errors import InputError, nearest
 
-TOLERANCE = 1e-3  # of a sum of probabilities
 FLOATS = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16}
 
 
@@ -66,29 +65,6 @@ class Session:
         parts = np.split(inputs, len(inputs)) if self._one else [inputs]
         scores = np.concatenate([self._ask(part) for part in parts])
         return torch.from_numpy(scores.astype(np.float32)).to(images.device)
-
-    def check(self, images: Tensor, outputs: str) -> None:
-        """Ask about a few images, and look at what comes.
-
-        Raises:
-            InputError: for scores that are not finite, or probabilities that are none.
-        """
-        scores = self(images).double()
-        if not bool(scores.isfinite().all()):
-            raise InputError(f"{self._path}: gives scores that are not finite")
-        if outputs == "logits":
-            return
-        if float(scores.min()) < -TOLERANCE:
-            raise InputError(
-                f"{self._path}: gives a probability of {float(scores.min()):.4g}: "
-                "does it give logits? (outputs: logits)"
-            )
-        worst = float(scores.sum(1)[(scores.sum(1) - 1).abs().argmax()])
-        if abs(worst - 1) > TOLERANCE:
-            raise InputError(
-                f"{self._path}: gives probabilities that sum to {worst:.4g}, not to 1: "
-                "does it give logits? (outputs: logits)"
-            )
 
     def _check_normalisation(self, about: Mapping[str, Any]) -> None:
         for key in ("mean", "std"):
