@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from lazyleap.onnx.card import NOTHING, card
 from lazyleap.onnx.exports import exporter_of
 from lazyleap.onnx.metadata import annotate, facts
 from lazyleap.settings import load, resolve
-from stages import folders
+from stages import folders, provenance
 from stages.program import Params, Traceback, run
 from stages.trained import load_setting, load_theta
 
@@ -33,7 +32,8 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
     exporter = exporter_of(setting.task.kind)
     models, checks, about = exporter.export(setting, theta, data)
     parity.require(checks)
-    said = facts(load_setting(trained), _metrics(setting.grid, name), _commit()) | about
+    commit = provenance.stamp(params, settings.extensions)
+    said = facts(load_setting(trained), _metrics(setting.grid, name), commit) | about
     with replacing(folders.exported(setting.grid, name)) as folder:
         for file, model in models.items():
             content = annotate(model, said).SerializeToString(deterministic=True)
@@ -51,15 +51,6 @@ def _metrics(grid: str, name: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); evaluate the run first") from error
     return content
-
-
-def _commit() -> str:
-    """The code's commit, with -dirty for edited files; 'unknown' outside a repository."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 if __name__ == "__main__":

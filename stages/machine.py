@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ from typing import Any
 import torch
 
 from lazyleap.errors import InputError
-
-CODE = ("--", ".", ":!dvc.lock", ":!*/dvc.lock")  # a run itself rewrites the lock files
+from stages import provenance
 
 
 def device(wanted: str) -> torch.device:
@@ -23,16 +21,20 @@ def device(wanted: str) -> torch.device:
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def describe(chosen: torch.device, threads: int) -> dict[str, Any]:
-    """Plain facts for record.json."""
+def describe(chosen: torch.device, threads: int, *inputs: str) -> dict[str, Any]:
+    """Plain facts for record.json; ``inputs``: see :func:`stages.provenance.uncommitted`."""
+    changed = provenance.uncommitted(*inputs)
     return {
         "device": chosen.type,
         "hardware": _hardware(chosen),
+        "processor": provenance.processor(),
+        "instruction_set": provenance.instruction_set(),
         "threads": threads,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "commit": _git("rev-parse", "HEAD") or "unknown",
-        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", *CODE)),
+        "commit": provenance.commit(),
+        "dirty": bool(changed),
+        "uncommitted": changed,
         "command": shlex.join(["python", "-m", _module(), *sys.argv[1:]]),
     }
 
@@ -41,18 +43,6 @@ def _module() -> str:
     return f"stages.{Path(sys.argv[0]).stem}"
 
 
-def _git(*words: str) -> str:
-    try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
 def _hardware(chosen: torch.device) -> str:
-    if chosen.type == "cuda":
-        return torch.cuda.get_device_name(chosen)
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores" if names else platform.processor() or "unknown CPU"
+    cuda = chosen.type == "cuda"
+    return torch.cuda.get_device_name(chosen) if cuda else provenance.processor()

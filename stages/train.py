@@ -50,7 +50,8 @@ def main(
     with scratch.claimed(folders.scratch(setting.grid, name, mark)) as work:
         learner = kind(setting.task.kind).learner(setting, data, device)
         progress = train(setting, learner, work, max_seconds, device)
-        finish(setting, data, progress, work, machine.describe(device, setting.threads))
+        facts = machine.describe(device, setting.threads, params, settings.extensions)
+        finish(setting, data, progress, work, facts)
         shutil.rmtree(work)
 
 
