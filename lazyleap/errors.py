@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
+from numbers import Integral
 
 
 class InputError(ValueError):
@@ -29,3 +31,46 @@ def short(value: object, most: int = 160) -> str:
     """A value or an error on one line of at most ``most`` characters, for a sentence."""
     words = " ".join(str(value).split()) or type(value).__name__
     return words if len(words) <= most else f"{words[:most]} ... ({len(words):,} characters)"
+
+
+def check_names(given: Iterable[str], wanted: Iterable[str], what: str) -> None:
+    """Refuse a theta whose names are not those wanted.
+
+    Raises:
+        InputError: naming the first that is not ``what``, with the nearest; else one that is
+            missing.
+    """
+    known, found = list(wanted), set(given)
+    for name in given:
+        if name not in known:
+            raise InputError(f"theta['{name}'] is no {what}; {nearest(name, known)}")
+    if missing := [name for name in known if name not in found]:
+        raise InputError(f"theta has no '{missing[0]}', a {what}")
+
+
+def check_number(
+    key: str, value: object, *, least: float = 0.0, below: float = math.inf, closed: bool = False
+) -> None:
+    """Refuse what is no number above ``least`` (or ``least`` itself: ``closed``) and ``below``.
+
+    Raises:
+        InputError: with the key, the value and the range.
+    """
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (least < number < below or (closed and number == least)):
+        until = "" if below == math.inf else f" and below {below:g}"
+        start = f"from {least:g}" if closed else f"above {least:g}"
+        raise InputError(f"{key} {value}: wants a finite number {start}{until}")
+
+
+def check_count(key: str, value: object) -> None:
+    """Refuse what is no whole number from 1.
+
+    Raises:
+        InputError: with the key and the value.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise InputError(f"{key} {value}: wants a whole number from 1")

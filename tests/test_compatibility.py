@@ -93,7 +93,7 @@ def test_every_named_placement_is_distinct_rising_steps_of_the_horizon(sizes):
         ((-3, 1, "start"), "horizon -3"),
         ((5, 0, "start"), "leaps 0"),
         ((5, 6, "end"), "leaps 6.*horizon = 5"),
-        ((5, 1, "begin"), "placement 'begin'.*start, end, tail"),
+        ((5, 1, "begin"), "placement 'begin'.*end, start, tail"),
         ((5, 1, [5]), r"placement \[5\].*0\.\.4"),
         ((5, 1, [-1]), r"placement \[-1\]"),
         ((5, 2, [3, 1]), r"placement \[3, 1\].*rising"),

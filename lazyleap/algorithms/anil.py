@@ -10,6 +10,7 @@ from torch import Tensor
 from lazyleap.algorithms.maml import MAML
 from lazyleap.algorithms.sgd import parameters
 from lazyleap.bilevel import Tree
+from lazyleap.errors import InputError, nearest
 from lazyleap.traits import Trait
 
 
@@ -25,8 +26,12 @@ class ANIL(MAML):
     traits: ClassVar[frozenset[Trait]] = MAML.traits - {Trait.START}  # the body takes no inner step
 
     def init(self, theta: Tree) -> Tree:
-        """``phi_0 = theta.head``."""
-        return self.optimizer.start({n: p for n, p in theta.items() if n.startswith(self.head)})
+        """``phi_0 = theta.head``; InputError if there is none."""
+        head = {n: p for n, p in theta.items() if n.startswith(self.head)}
+        if not head:
+            hint = nearest(self.head, {n[: n.find(".") + 1] or n for n in theta})
+            raise InputError(f"ANIL: no name of theta starts with '{self.head}' (head=); {hint}")
+        return self.optimizer.start(head)
 
     def predict(self, phi: Tree, theta: Tree, inputs: Tensor) -> Tensor:
         """The whole network, with ``phi`` for its head."""

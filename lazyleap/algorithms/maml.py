@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from lazyleap.algorithms.sgd import SGD, parameters
 from lazyleap.bilevel import Batch, Tree, gradient
+from lazyleap.errors import check_number
 from lazyleap.traits import Trait
 
 Forward = Callable[[Tree, Tensor], Tensor]
@@ -30,6 +31,9 @@ class MAML:
         inner_lr: alpha.
         optimizer: the inner SGD's momentum.
 
+    Raises:
+        InputError: if ``inner_lr`` is not finite and above 0.
+
     Source: Finn, Abbeel and Levine, ICML 2017.
     """
 
@@ -41,6 +45,9 @@ class MAML:
         {Trait.START, Trait.OUTSIDE, Trait.FIXED_UPDATE, Trait.ONE_BATCH}
     )
     """What is true of it whatever its inner optimiser."""
+
+    def __post_init__(self) -> None:
+        check_number("inner_lr", self.inner_lr)
 
     @property
     def offers(self) -> frozenset[Trait]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lazyleap.algorithms.maml import MAML
 from lazyleap.bilevel import Tree
+from lazyleap.errors import check_names
 from lazyleap.traits import Trait
 
 INIT, RATE = "init/", "rate/"
@@ -19,8 +20,8 @@ INIT, RATE = "init/", "rate/"
 class MetaSGD(MAML):
     """MAML with learned inner rates, ``phi - rates * grad``; ``inner_lr`` is where they start.
 
-    theta holds ``init/NAME`` and ``rate/NAME`` for every parameter. Rates may become negative, as
-    in the source: Li, Zhou, Chen and Li, arXiv 1707.09835, 2017.
+    theta holds ``init/NAME`` and ``rate/NAME`` for every parameter, and nothing else. Rates may
+    become negative, as in the source: Li, Zhou, Chen and Li, arXiv 1707.09835, 2017.
     """
 
     traits: ClassVar[frozenset[Trait]] = MAML.traits - {Trait.START, Trait.FIXED_UPDATE}
@@ -31,7 +32,10 @@ class MetaSGD(MAML):
         return {**{INIT + n: p for n, p in parameters.items()}, **rates}
 
     def init(self, theta: Tree) -> Tree:
-        """``phi_0 = theta.init``."""
+        """``phi_0 = theta.init``; InputError if theta has other names than it should."""
+        names = list(select(theta, INIT)) or ["NAME"]
+        wanted = [prefix + n for prefix in (INIT, RATE) for n in names]
+        check_names(theta, wanted, "part of Meta-SGD's theta, which MetaSGD.theta makes")
         return self.optimizer.start(select(theta, INIT))
 
     def update(self, phi: Tree, grad: Tree, theta: Tree) -> Tree:

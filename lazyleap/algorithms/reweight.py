@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lazyleap.algorithms.weighting import Weighted, Weighting
 from lazyleap.bilevel import Tree
+from lazyleap.errors import InputError, check_names
 
 EPS = "eps"
 
@@ -25,9 +26,20 @@ class Reweight(Weighting):
     Source: Ren, Zeng, Yang and Urtasun, ICML 2018 (k = 1).
     """
 
+    def init(self, theta: Tree) -> Tree:
+        """``phi_0 = w``; InputError unless theta is ``eps``."""
+        check_names(theta, [EPS], "vector of weights")
+        return super().init(theta)
+
     def weigh(self, theta: Tree, batch: Weighted, losses: Tensor) -> Tensor:
         """``eps``, or the weights that the batch carries."""
-        return theta[EPS] if batch.weights is None else batch.weights
+        weights = theta[EPS] if batch.weights is None else batch.weights
+        if weights.shape != losses.shape:
+            raise InputError(
+                f"{list(weights.shape)} weights ({EPS}, or the batch's) for a batch of "
+                f"{list(losses.shape)} examples"
+            )
+        return weights
 
 
 def zero(batch: Weighted) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lazyleap.bilevel import Tree
+from lazyleap.errors import check_number
 from lazyleap.traits import Trait
 
 BUFFER = "momentum/"
@@ -25,6 +26,9 @@ class SGD:
 
     momentum: float = 0.0
     offers: ClassVar[frozenset[Trait]] = frozenset({Trait.LINEAR, Trait.RESTS})
+
+    def __post_init__(self) -> None:
+        check_number("momentum", self.momentum, below=1, closed=True)
 
     def start(self, parameters: Tree) -> dict[str, Tensor]:
         """The task model that starts at ``parameters``."""

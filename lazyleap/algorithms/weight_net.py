@@ -10,6 +10,9 @@ from torch.nn import functional
 
 from lazyleap.algorithms.weighting import Weighted, Weighting
 from lazyleap.bilevel import Tree
+from lazyleap.errors import check_names
+
+NAMES = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,11 @@ class WeightNet(Weighting):
     through phi alike: differentiating ``V(ce) * ce`` whole would be another algorithm.
     Source: Shu et al., NeurIPS 2019 (k = 1).
     """
+
+    def init(self, theta: Tree) -> Tree:
+        """``phi_0 = w``; InputError unless theta is what :func:`start` makes."""
+        check_names(theta, NAMES, "parameter of V")
+        return super().init(theta)
 
     def weigh(self, theta: Tree, batch: Weighted, losses: Tensor) -> Tensor:
         """``V(ce; theta) / n``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 from torch import Tensor
 from torch.nn import functional
@@ -17,6 +17,7 @@ from torch.nn import functional
 from lazyleap.algorithms.maml import Forward
 from lazyleap.algorithms.sgd import SGD, parameters
 from lazyleap.bilevel import Batch, Tree, gradient
+from lazyleap.errors import InputError, check_number, nearest
 from lazyleap.traits import Trait
 
 WeightedStep = Literal["last", "first"]
@@ -50,6 +51,12 @@ class Weighting:
     optimizer: SGD = field(default_factory=SGD)
     weighted_step: WeightedStep = "last"
     traits: ClassVar[frozenset[Trait]] = frozenset({Trait.FIXED_UPDATE})
+
+    def __post_init__(self) -> None:
+        check_number("inner_lr", self.inner_lr)
+        if self.weighted_step not in get_args(WeightedStep):
+            hint = nearest(self.weighted_step, get_args(WeightedStep))
+            raise InputError(f"weighted_step '{self.weighted_step}' is unknown; {hint}")
 
     @property
     def offers(self) -> frozenset[Trait]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import ClassVar, NamedTuple, Protocol
@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from lazyleap.bilevel import Bilevel, Task, Tree, add
+from lazyleap.bilevel import Bilevel, Task, Tree, gather, not_finite
 from lazyleap.errors import InputError
 from lazyleap.traits import Needs, require
 
@@ -62,12 +62,38 @@ class Estimator(Protocol):
         ...
 
 
-def check(estimator: Estimator, problem: Bilevel, tasks: Sequence[Task]) -> int:
-    """What every estimator begins with: the horizon, once the problem has what it needs."""
+def check(estimator: Estimator, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> int:
+    """What every estimator begins with: the horizon, once problem and theta are what it needs."""
     if estimator.needs:
         names = type(estimator).__name__, type(problem).__name__
         require(names[0], estimator.needs, names[1], getattr(problem, "offers", None))
+    check_theta(theta)
     return horizon(tasks)
+
+
+def check_theta(theta: Tree) -> None:
+    """Refuse what cannot be meta-learned.
+
+    Numbers are looked at on the CPU alone: a GPU would have to be waited for, and there NaN shows
+    in the loss.
+
+    Raises:
+        InputError: if theta is empty, not all of one floating dtype on one device, or holds a
+            number that is not finite.
+    """
+    if not isinstance(theta, Mapping) or not theta:
+        raise InputError(f"theta is {theta!r:.40}: wants tensors by name, one at least")
+    (first, like), *rest = theta.items()
+    if not like.is_floating_point():
+        raise InputError(f"theta['{first}'] is of {like.dtype}: only floats can be learned")
+    for name, p in rest:
+        if p.dtype != like.dtype or p.device != like.device:
+            raise InputError(
+                f"theta['{name}'] is of {p.dtype} on {p.device}, theta['{first}'] of {like.dtype} "
+                f"on {like.device}: all must be alike"
+            )
+    if like.device.type == "cpu" and (broken := not_finite(theta)):
+        raise InputError(f"theta['{broken}'] holds a number that is not finite")
 
 
 def horizon(tasks: Sequence[Task]) -> int:
@@ -85,8 +111,8 @@ def horizon(tasks: Sequence[Task]) -> int:
 
 
 def average(gradients: Sequence[TaskGradient], paths: Sequence[Path]) -> MetaGradient:
-    """The mean over tasks."""
+    """The mean over tasks; a name that the gradient of a task lacks is zero there."""
     n = len(gradients)
-    total = reduce(add, (g.grad for g in gradients))
+    total = reduce(gather, (g.grad for g in gradients))
     loss = torch.stack([g.loss.detach() for g in gradients]).mean()
     return MetaGradient(loss, {name: p / n for name, p in total.items()}, paths)

@@ -24,5 +24,5 @@ class Exact:
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        k = check(self, problem, tasks)
+        k = check(self, problem, theta, tasks)
         return leap_gradient(problem, theta, tasks, range(k), tapes=1)

@@ -28,5 +28,5 @@ class FirstOrder:
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        check(self, problem, tasks)
+        check(self, problem, theta, tasks)
         return leap_gradient(problem, theta, tasks, (), hold=True)

@@ -22,7 +22,7 @@ from lazyleap.bilevel import (
     value_and_grad,
     zeros,
 )
-from lazyleap.errors import InputError
+from lazyleap.errors import InputError, check_count, check_number
 from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
 from lazyleap.estimators.chance import State, rewind, state
 from lazyleap.estimators.lazy import walk
@@ -86,9 +86,13 @@ class Implicit:
         Trait.RESTS: "it differentiates the direction where that is zero",
     }
 
+    def __post_init__(self) -> None:
+        check_number("rho", self.rho)
+        check_count("cg_steps", self.cg_steps)
+
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        check(self, problem, tasks)
+        check(self, problem, theta, tasks)
         for task in tasks:
             if any(batch is not task.inner[0] for batch in task.inner):
                 raise InputError(

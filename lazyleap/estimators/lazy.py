@@ -47,7 +47,7 @@ from lazyleap.bilevel import (
     zeros,
 )
 from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
-from lazyleap.estimators.placement import Placement, teacher_steps, with_taught
+from lazyleap.estimators.placement import Placement, check_leaps, teacher_steps, with_taught
 from lazyleap.estimators.reach import require_heard
 from lazyleap.estimators.steps import Back, Held, Stand
 from lazyleap.traits import Needs
@@ -69,8 +69,9 @@ class Lazy:
 
     Cost: k first-order steps, of which ``leaps`` are followed by a double-backward; memory that of
     the activations of up to four steps, and ``leaps`` parameter sets.
-    Raises InputError, before any work, where these do not fit the horizon; after it, where a part
-    of theta acts only through steps that the teacher leaps over: its gradient would be zero.
+    Raises InputError at once, where these fit no horizon; when called, before any work, where they
+    do not fit this one; after it, where a part of theta acts only through steps that the teacher
+    leaps over: its gradient would be zero.
     """
 
     leaps: int = 1
@@ -78,9 +79,12 @@ class Lazy:
     lam: float = 1.0
     needs: ClassVar[Needs] = {}
 
+    def __post_init__(self) -> None:
+        check_leaps(self.leaps, self.placement, self.lam)
+
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        k = check(self, problem, tasks)
+        k = check(self, problem, theta, tasks)
         steps = teacher_steps(k, self.leaps, self.placement, self.lam)
         taught = getattr(problem, "taught", lambda _: ())
         steps = with_taught(steps, taught(k), self.lam)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
-from lazyleap.errors import InputError
+from lazyleap.errors import InputError, check_count, nearest
 
 Placement = str | Sequence[int]
 """``start``, ``end``, ``tail``, or the steps themselves."""
+
+PLACES = ("start", "end", "tail")
 
 
 def teacher_steps(
@@ -22,17 +25,40 @@ def teacher_steps(
         InputError: if the steps are not ``leaps`` distinct ones of the horizon, or if ``lam < 1``
             goes with anything but one leap before the last step.
     """
+    check_leaps(leaps, placement, lam)
     if horizon < 1:
         raise InputError(f"horizon {horizon}: the student needs at least one inner step")
-    if not 1 <= leaps <= horizon:
+    if leaps > horizon:
         raise InputError(
             f"leaps {leaps}: the teacher takes between 1 and horizon = {horizon} steps"
         )
+    return _place(horizon, leaps, placement)
+
+
+def check_leaps(leaps: int, placement: Placement, lam: float) -> None:
+    """Refuse what fits no horizon.
+
+    Raises:
+        InputError: naming the value.
+    """
+    check_count("leaps", leaps)
     if not 0 < lam <= 1:
         raise InputError(f"lam {lam}: a leap goes a fraction of the way, 0 < lam <= 1")
     if lam < 1 and (leaps != 1 or placement != "end"):
         raise InputError(f"lam {lam}: less than 1 goes with leaps 1 and placement 'end' only")
-    return _place(horizon, leaps, placement)
+    if not isinstance(placement, str):
+        return _check_steps(leaps, placement)
+    if placement not in PLACES:
+        raise InputError(f"placement '{placement}' is unknown; {nearest(placement, PLACES)}")
+    return None
+
+
+def _check_steps(leaps: int, steps: Sequence[int]) -> None:
+    try:
+        whole = list(map(operator.index, steps))
+    except TypeError:
+        raise InputError(f"placement {steps}: wants {', '.join(PLACES)} or steps") from None
+    _listed(max(whole, default=0) + 1, leaps, tuple(whole))
 
 
 def _place(k: int, m: int, placement: Placement) -> tuple[int, ...]:
@@ -42,9 +68,7 @@ def _place(k: int, m: int, placement: Placement) -> tuple[int, ...]:
         return tuple(i * k // m for i in range(m))
     if placement == "end":
         return tuple(-(-i * k // m) - 1 for i in range(1, m + 1))
-    if placement == "tail":
-        return tuple(range(k - m, k))
-    raise InputError(f"placement '{placement}' is unknown; valid: start, end, tail or a list")
+    return tuple(range(k - m, k))
 
 
 def _listed(k: int, m: int, steps: tuple[int, ...]) -> tuple[int, ...]:

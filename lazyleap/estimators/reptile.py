@@ -27,7 +27,7 @@ class Reptile:
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        check(self, problem, tasks)
+        check(self, problem, theta, tasks)
         gradients, paths = [], []
         for task in tasks:
             path, begin, _ = walk(problem, theta, task)

@@ -25,7 +25,7 @@ class Unrolled:
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        check(self, problem, tasks)
+        check(self, problem, theta, tasks)
         results = [_unroll(problem, theta, task) for task in tasks]
         return average([g for g, _ in results], [path for _, path in results])
 

@@ -61,7 +61,10 @@ def test_frozen_layers_are_neither_adapted_nor_learned(kind):
         (lambda t: t | {"extra": torch.ones(2).double()}, r"theta\['extra'\] is no parameter"),
         (lambda t: {n: p for n, p in t.items() if n != "head.bias"}, "theta has no 'head.bias'"),
         (lambda t: t | {"head.bias": torch.ones(1).double()}, r"\[1\], the network's is \[2\]"),
-        (lambda t: t | {"middle.0.running_mean": torch.ones(4)}, "is a buffer of the network"),
+        (
+            lambda t: t | {"middle.0.running_mean": torch.ones(4).double()},
+            "is a buffer of the network",
+        ),
         (lambda t: t | {"body.weight": torch.ones(4, 3).double()}, "has it frozen"),
     ],
     ids=["misspelt", "foreign", "missing", "shape", "buffer", "frozen"],
