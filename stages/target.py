@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,7 @@ def _trained(settings: Settings, name: str, options: TrainedTarget, test: ImageS
 
 
 def _own(settings: Settings, name: str, options: OnnxTarget, test: ImageSet) -> None:
+    from lazyleap.classifiers import files  # onnx and onnxruntime only where they are needed
     from lazyleap.classifiers.session import Session
 
     data = load_data(folders.images(settings.grid, options.task, "test"))
@@ -51,14 +51,14 @@ def _own(settings: Settings, name: str, options: OnnxTarget, test: ImageSet) -> 
             f"targets.{name}.classes: {options.classes}, but the images of task "
             f"'{options.task}' have {len(test.classes)} classes"
         )
-    path = Path(options.source)
+    path, weights = files.find(Path(options.source))
     try:
         about |= _tested(name, Session(path, about), options.outputs, test)
     except InputError as error:
         raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     with replacing(folders.target(settings.grid, options.task, name)) as folder:
-        shutil.copyfile(path, folder / store.ONNX)
         store.describe(folder, about)
+        files.copy(path, weights, folder, store.ONNX)
 
 
 def _tested(

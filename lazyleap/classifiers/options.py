@@ -34,7 +34,7 @@ class TrainedTarget(Classifier):
 
 
 class OnnxTarget(Block):
-    """The user's own classifier, an ONNX file ``source``.
+    """A user's classifier, an ONNX file ``source``, or the folder of one and of its weights.
 
     ``input``: the name of its image input ``[n, C, H, W]``, which gets ``(pixels - mean) / std``
     of pixels in 0..1, a number a channel each. ``outputs``: what its first output ``[n, classes]``

@@ -9,10 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from lazyleap.classifiers import store
 from pipeline.plan import plan
 from tests.attack.stages.project import META, SURROGATES, TARGETS, TASK, ZOO, make
+from tests.attack.stages.test_own import CLASSES, SIDE, own
 from tests.conftest import commit, copy, edit
 from tests.tags import ALL, defined, logged
 
@@ -72,3 +76,26 @@ def test_only_what_depends_on_a_classifier_runs_anew(small):
     assert repro("target@more", *ends) == {"validate", "target@more"} | meta
     metrics = json.loads(Path(f"artifacts/evaluate/quick/{META}/metrics.json").read_text())
     assert {"success@more", f"success@{TARGETS[0]}"} <= set(metrics["metrics"])
+
+
+@pytest.mark.slow
+def test_a_model_that_torch_exported_is_taken_in_with_its_weights_which_count(small):
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(SIDE * SIDE, CLASSES))
+    Path("mine").mkdir()
+    inputs = (torch.rand(2, 1, SIDE, SIDE),)
+    batch = {0: torch.export.Dim("n", min=1, max=999)}
+    options = {"input_names": ["pixels"], "dynamic_shapes": (batch,), "verbose": False}
+    torch.onnx.export(network.eval(), inputs, "mine/mine.onnx", **options)
+    edit(small / "params.yaml", lambda p: own(p, source="mine"))
+    stages = repro("target@mine")
+    assert stages == {"validate", f"prepare@{TASK}", "target@mine"}
+    kept = small / f"data/prepare/quick/{TASK}/test/targets/mine"
+    assert {path.name for path in kept.iterdir()} == {
+        "model.onnx", "mine.onnx.data", "classifier.json",
+    }  # fmt: skip
+    weights = Path("mine/mine.onnx.data")
+    weights.write_bytes(np.random.default_rng(0).random(weights.stat().st_size // 4, np.float32))
+    assert repro("target@mine") == {"target@mine"}
+    assert (kept / weights.name).read_bytes() == weights.read_bytes()
+    scores = store.load_scorer(kept, torch.device("cpu"))(torch.rand(3, 1, SIDE, SIDE))
+    assert scores.shape == (3, CLASSES)
