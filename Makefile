@@ -16,7 +16,7 @@ help:  ## list the targets
 	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup  ## train, evaluate and export every setting of params.yaml; ARGS="--grid omniglot --jobs 4"
-	@$(python) -m pipeline.flows run $(ARGS)
+	@$(python) -m pipeline run $(ARGS)
 
 test: check  ## check, then run the tests
 	@OMP_NUM_THREADS=1 $(python) -m pytest -n 2 $(ARGS)

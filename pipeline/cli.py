@@ -1,4 +1,7 @@
-"""The command line of the flow; ``python -m pipeline.flows`` is how it is called."""
+"""The command line of the flow: ``python -m pipeline run``.
+
+Prefect is imported, and its server started, only when there is something to do.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,18 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, NoReturn, TextIO
+from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from lazyleap.errors import InputError
-from pipeline import deploy
+from pipeline import dvc
 from pipeline.console import Terminal, summary
-from pipeline.flows import GridError, grid_flow
+from pipeline.log import log_to
+from pipeline.outcomes import GridError
 from pipeline.plan import Plan, plan
-from pipeline.services import log_to
 from stages import folders
 from stages.program import BAD_INPUT, OUT_OF_TIME
 
@@ -51,30 +54,45 @@ def run(
 ) -> None:
     """Bring every setting of a grid up to date, then show its table."""
     chosen = _plan(grid, only)
-    stderr = log_to(LOG)
-    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    if chosen.is_done(dvc.stale(chosen.targets())):
+        count = f"all {len(chosen.runs)} settings" if len(chosen.runs) > 1 else chosen.runs[0]
+        console.print(f"{count} up to date", highlight=False)
+        code = 0
+    else:
+        code = _bring(console, chosen, grid, only, jobs, max_seconds, timeout)
+    if table := summary(folders.results(chosen.grid) / "summary.csv"):
+        console.print(table)
+    sys.exit(code)
+
+
+def _bring(console: Console, chosen: Plan, *options: Any) -> int:
+    """Let Prefect run the flow with ``options``; the exit code."""
+    stderr = log_to(LOG)
+    from pipeline.flows import grid_flow
+
+    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     terminal = Terminal(console, ["data", *chosen.longest_first(), "report"])
-    code = 0
     try:
         with terminal.open():
-            grid_flow(grid, only, jobs, max_seconds, timeout)
+            grid_flow(*options)
     except GridError as error:
-        code = _explain(console, error)
+        return _explain(console, error)
     except KeyboardInterrupt:
         _leave("stopped; what is finished is kept and the next run goes on", STOPPED, stderr)
     except Exception as error:
         traceback.print_exc()  # into the log
         _leave(f"{type(error).__name__}: {error} (more in {LOG})", 1, stderr)
-    if table := summary(folders.results(chosen.grid) / "summary.csv"):
-        console.print(table)
-    sys.exit(code)
+    return 0
 
 
 @app.command()
 def serve(cron: Cron, grid: Grid = None, only: Only = None, jobs: Jobs = None) -> None:
     """Bring a grid up to date on a schedule, until stopped."""
     chosen = _plan(grid, only)
+    from pipeline import deploy
+    from pipeline.flows import grid_flow
+
     try:
         deploy.serve(grid_flow, chosen.grid, cron, {"grid": grid, "only": only, "jobs": jobs})
     except InputError as error:

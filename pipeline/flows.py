@@ -1,4 +1,4 @@
-"""The Prefect flow over a grid's stages, and its command line: ``python -m pipeline.flows``.
+"""The Prefect flow over a grid's stages; its command line is :mod:`pipeline.cli`.
 
 One task runs one DVC stage. What all settings share goes first; then the settings go side by side,
 each its own train, evaluate and export; what fails leaves the others finished; the report is made
@@ -7,7 +7,6 @@ from what there is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
@@ -21,6 +20,7 @@ from pipeline import dvc
 from pipeline.console import result, watching
 from pipeline.outcomes import (
     BudgetError,
+    GridError,
     Outcome,
     StageError,
     StoppedError,
@@ -31,23 +31,6 @@ from pipeline.plan import Limits, Plan, cores, plan
 from pipeline.services import gpu_slot, publish
 
 WORDS = {BudgetError: "put off", StoppedError: "stopped"}  # what else a setting may be than failed
-
-
-class GridError(RuntimeError):
-    """Some stages failed; all others are finished."""
-
-    def __init__(self, errors: Sequence[StageError]) -> None:
-        super().__init__(errors)
-        self.errors = list(dict.fromkeys(errors))
-
-    def __str__(self) -> str:
-        """Each stage with its sentence and last lines."""
-        return "\n".join(str(error) for error in self.errors)
-
-    @property
-    def out_of_time(self) -> bool:
-        """Whether nothing failed and the next run just goes on."""
-        return all(isinstance(error, BudgetError) for error in self.errors)
 
 
 def may_help(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
@@ -143,7 +126,7 @@ def grid_flow(
 def _shared(grid: Plan, limits: Limits) -> tuple[set[str] | None, dict[str, StageError]]:
     """Do what all settings share. Returns what is stale after it, and what of it is broken."""
     stages = grid.head()
-    stale = dvc.stale([*stages, *grid.targets()])
+    stale = dvc.stale(grid.targets())
     if stale is not None and not stale.intersection(stages):
         for name in stages:
             _do(name, "data", None)
@@ -238,9 +221,3 @@ def _error(state: State[Any]) -> StageError | None:
     if error is None or isinstance(error, StageError):
         return error
     return StageError("pipeline", f"{type(error).__name__}: {error}")
-
-
-if __name__ == "__main__":
-    from pipeline.cli import main  # which imports this file under its own name
-
-    main()

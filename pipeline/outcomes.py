@@ -64,6 +64,23 @@ class StoppedError(StageError):
     """The whole run is being stopped."""
 
 
+class GridError(RuntimeError):
+    """Some stages failed; all others are finished."""
+
+    def __init__(self, errors: Sequence[StageError]) -> None:
+        super().__init__(errors)
+        self.errors = list(dict.fromkeys(errors))
+
+    def __str__(self) -> str:
+        """Each stage with its sentence and last lines."""
+        return "\n".join(str(error) for error in self.errors)
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether nothing failed and the next run just goes on."""
+        return all(isinstance(error, BudgetError) for error in self.errors)
+
+
 def heading(line: str) -> Outcome | None:
     """What DVC starts to do, if this is a line that begins a stage."""
     header = _HEADER.match(line)

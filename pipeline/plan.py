@@ -18,6 +18,7 @@ from pipeline.outcomes import BudgetError
 
 CHAIN = ("train", "evaluate", "export")  # the stages of one setting, in order
 FETCHED = "data/raw/"  # sources below this folder are made by a fetch stage
+DOWNLOADS = "data/dvc.yaml:"  # where these stages are
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,14 @@ class Plan:
 
     def targets(self) -> list[str]:
         """What to ask DVC's status about."""
-        return [self.prefix.removesuffix(":") or "dvc.yaml"]
+        fetches = [name for name in self.head() if name.startswith(DOWNLOADS)]
+        return [self.prefix.removesuffix(":") or "dvc.yaml", *fetches]
+
+    def is_done(self, stale: set[str] | None) -> bool:
+        """Whether no stage of it is among those that are not up to date (``None``: unknown)."""
+        chains = [name for run in self.runs for name in self.chain(run)]
+        own = {*self.head(), *chains, self.stage("report")}
+        return stale is not None and not stale & own
 
     def _work(self, run: str) -> int:
         found = resolve(self.settings, run)
@@ -76,7 +84,7 @@ class Plan:
     def _fetch(self, task: str) -> list[str]:
         source = self.settings.tasks[task].dataset.source
         dataset = source.removeprefix(FETCHED).strip("/")
-        return [f"data/dvc.yaml:fetch@{dataset}"] if source.startswith(FETCHED) else []
+        return [f"{DOWNLOADS}fetch@{dataset}"] if source.startswith(FETCHED) else []
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TextIO
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
@@ -19,7 +16,6 @@ from prefect.exceptions import ObjectNotFound
 
 from stages import folders
 
-LOG_BYTES = 5_000_000  # of a log before it is set aside
 GPU = "gpu"  # the name of the limit; `prefect gcl update gpu --limit 2` lets two settings share it
 
 
@@ -47,22 +43,6 @@ def publish(grid: str) -> None:
             create_table_artifact(list(csv.DictReader(file)), key=f"{grid}-results")
     if text.exists():
         create_markdown_artifact(text.read_text(), key=f"{grid}-summary")
-
-
-def log_to(path: Path) -> TextIO:
-    """From now on, what this process and its children write to stderr goes to a file.
-
-    That holds to the very end, since Prefect and its server still speak when they are shut down.
-    Returns the stderr there was.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        path.replace(path.with_suffix(".old.log"))
-    sys.stderr.flush()
-    terminal = os.fdopen(os.dup(2), "w")
-    with path.open("a") as log:
-        os.dup2(log.fileno(), 2)
-    return terminal
 
 
 def _cuda() -> bool:

@@ -17,7 +17,7 @@ LAZY, EXACT = RUNS
 
 
 def flows(*arguments):
-    command = [sys.executable, "-m", "pipeline.flows", *arguments]
+    command = [sys.executable, "-m", "pipeline", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=500)
 
 
@@ -34,6 +34,11 @@ def test_a_run_is_calm_and_changes_dvc_lock_alone(prepared):
     assert "Running stage 'train@" in Path("logs/prefect.log").read_text()
     assert git(prepared, "status", "--porcelain").split() == ["M", "dvc.lock"]
     assert f"train@{LAZY}" in Path("dvc.lock").read_text()
+    log = Path("logs/prefect.log").stat().st_size
+    again = flows("run")
+    assert again.stdout.splitlines()[0] == "all 2 settings up to date"
+    assert "results/quick/summary.csv" in again.stdout
+    assert Path("logs/prefect.log").stat().st_size == log  # no server was started for it
 
 
 def test_a_failure_exits_nonzero_with_its_sentence(prepared, prefect_server, monkeypatch):

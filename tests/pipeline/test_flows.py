@@ -13,7 +13,8 @@ from prefect.exceptions import ObjectNotFound
 from lazyleap.errors import InputError
 from pipeline import services
 from pipeline.console import watcher
-from pipeline.flows import GridError, grid_flow
+from pipeline.flows import grid_flow
+from pipeline.outcomes import GridError
 from pipeline.plan import plan
 from tests.conftest import RUNS, edit
 

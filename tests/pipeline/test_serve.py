@@ -42,7 +42,7 @@ def test_a_flow_on_a_cron_of_every_minute_runs_by_itself(prepared, tmp_path):
     port = free_port()
     environment = {**os.environ, "PREFECT_PORT": str(port), "PREFECT_HOME": str(tmp_path / "home")}
     environment.pop("PREFECT_API_URL", None)
-    command = [*(sys.executable, "-m", "pipeline.flows", "serve"), "--cron", "* * * * *"]
+    command = [*(sys.executable, "-m", "pipeline", "serve"), "--cron", "* * * * *"]
     with (tmp_path / "log").open("w") as log:
         serving = subprocess.Popen(
             [*command, "--only", RUNS[0]],
