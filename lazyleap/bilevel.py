@@ -113,12 +113,12 @@ def gradient(
 class Pull:
     """Cotangents of a function's value pulled back onto its primals.
 
-    ``constant``: the value depends on none of them. ``keep``: for more than one cotangent; else the
-    first one frees the tape.
+    ``value``: what they are of, in the graph. ``constant``: it depends on none of the primals.
+    ``keep``: for more than one cotangent; else the first one frees the tape.
     """
 
     def __init__(self, value: Tree, leaves: Sequence[Tree], *, keep: bool = False) -> None:
-        self._value, self._leaves, self._keep = value, leaves, keep
+        self.value, self._leaves, self._keep = value, leaves, keep
         self.constant = not any(p.requires_grad for p in value.values())
 
     def __call__(self, cotangent: Tree) -> tuple[dict[str, Tensor], ...]:
@@ -126,10 +126,10 @@ class Pull:
 
         A name that is missing, here as there, stands for zero: nothing depends on it.
         """
-        names = [n for n, p in self._value.items() if p.requires_grad and n in cotangent]
+        names = [n for n, p in self.value.items() if p.requires_grad and n in cotangent]
         if not names:
             return tuple({} for _ in self._leaves)
-        values, weights = [self._value[n] for n in names], [cotangent[n] for n in names]
+        values, weights = [self.value[n] for n in names], [cotangent[n] for n in names]
         flat = [p for tree in self._leaves for p in tree.values()]
         found = iter(
             torch.autograd.grad(values, flat, weights, retain_graph=self._keep, allow_unused=True)

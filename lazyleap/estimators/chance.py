@@ -76,7 +76,7 @@ def check_same(again: Tree, reached: Tree, point: Tree) -> None:
         raise InputError(
             f"a step taken twice ends in two places ({gap / step:.2g} of its length apart): the "
             "forward pass draws from a generator of its own or changes what it reads; let it draw "
-            "from torch's global generators, or take the estimator 'unrolled', which steps once"
+            "from torch's global generators, or take Unrolled, which takes each step once"
         )
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 from lazyleap.bilevel import Bilevel, Task, Tree
 from lazyleap.estimators.base import MetaGradient, check
 from lazyleap.estimators.lazy import leap_gradient
+from lazyleap.estimators.twice import differentiated_twice
 from lazyleap.traits import Needs
 
 
@@ -22,6 +23,7 @@ class Exact:
 
     needs: ClassVar[Needs] = {}
 
+    @differentiated_twice()
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
         k = check(self, problem, theta, tasks)

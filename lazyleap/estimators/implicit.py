@@ -26,6 +26,7 @@ from lazyleap.errors import InputError, check_count, check_number
 from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
 from lazyleap.estimators.chance import State, rewind, state
 from lazyleap.estimators.lazy import walk
+from lazyleap.estimators.twice import check_twice, differentiated_twice
 from lazyleap.traits import Needs, Trait
 
 
@@ -90,6 +91,7 @@ class Implicit:
         check_number("rho", self.rho)
         check_count("cg_steps", self.cg_steps)
 
+    @differentiated_twice()
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
         check(self, problem, theta, tasks)
@@ -107,6 +109,7 @@ class Implicit:
         path = walk(proximal, theta, task).path
         stationary = partial(proximal.inner_grad, batch=task.inner[0])
         _, curvature = linearize(partial(stationary, theta=theta), path.end, keep=True)
+        check_twice(problem, curvature.value)
         _, mixed = linearize(partial(stationary, path.end), theta)
         outer_loss = partial(problem.outer_loss, batch=task.outer)
         loss, (v, g) = value_and_grad(outer_loss, path.end, theta)

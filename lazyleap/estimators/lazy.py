@@ -50,6 +50,7 @@ from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, 
 from lazyleap.estimators.placement import Placement, check_leaps, teacher_steps, with_taught
 from lazyleap.estimators.reach import require_heard
 from lazyleap.estimators.steps import Back, Held, Stand
+from lazyleap.estimators.twice import differentiated_twice
 from lazyleap.traits import Needs
 
 TAPES = 4  # of single steps that are held at a time
@@ -82,6 +83,7 @@ class Lazy:
     def __post_init__(self) -> None:
         check_leaps(self.leaps, self.placement, self.lam)
 
+    @differentiated_twice()
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
         k = check(self, problem, theta, tasks)

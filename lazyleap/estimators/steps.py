@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lazyleap.bilevel import Bilevel, Pull, Tree, add, linearize, step
 from lazyleap.estimators import chance
+from lazyleap.estimators.twice import check_twice
 
 Back = Callable[[Tree], tuple[dict[str, Tensor], dict[str, Tensor]]]
 """A cotangent of where a step ended to those of where it started and of theta."""
@@ -38,8 +39,10 @@ class Stand(NamedTuple):
         taken = partial(step, self.problem, batch=self.batch)
         if not self.fixed:
             end, pull = linearize(taken, self.phi, self.theta)
+            check_twice(self.problem, pull.value)
             return end, partial(_both, pull)
         end, pull = linearize(partial(step, self.problem, self.phi, batch=self.batch), self.theta)
+        check_twice(self.problem, pull.value)
         return end, partial(_second, pull)
 
     def postpone(self) -> tuple[Tree, Back]:

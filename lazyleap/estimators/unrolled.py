@@ -10,6 +10,7 @@ import torch
 
 from lazyleap.bilevel import Bilevel, Task, Tree, copy, leaf, step
 from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
+from lazyleap.estimators.twice import check_twice, differentiated_twice
 from lazyleap.traits import Needs
 
 
@@ -23,6 +24,7 @@ class Unrolled:
 
     needs: ClassVar[Needs] = {}
 
+    @differentiated_twice()
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
         check(self, problem, theta, tasks)
@@ -37,5 +39,6 @@ def _unroll(problem: Bilevel, theta: Tree, task: Task) -> tuple[TaskGradient, Pa
         for batch in task.inner:
             phi = step(problem, phi, anchor, batch)
         loss = problem.outer_loss(phi, anchor, task.outer)
+        check_twice(problem, {"": loss})
         grads = torch.autograd.grad(loss, list(anchor.values()), materialize_grads=True)
     return TaskGradient(loss, dict(zip(anchor, grads, strict=True))), Path(copy(start), copy(phi))

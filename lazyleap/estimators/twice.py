@@ -1,0 +1,78 @@
+"""A step that is differentiated twice: what torch must do for it, and what it cannot.
+
+Every estimator but first-order ones differentiates a gradient. Two things may stand in its way:
+
+- An operation without a second derivative. Attention has one on torch's "maths" path alone, so
+  that path is taken. Others make torch raise; here that becomes a sentence.
+- A ``torch.autograd.Function`` marked ``once_differentiable``, which torch drops without a word:
+  the gradient would lack its curvature. It leaves a mark in the graph, which is looked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakSet
+
+from torch.autograd.graph import Node
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from lazyleap.bilevel import Bilevel, Tree
+from lazyleap.errors import InputError
+
+ADVICE = "write that layer of other operations, or take FirstOrder or Reptile, which need none"
+_in_order: WeakSet[Any] = WeakSet()  # classes, networks, losses that have been looked at
+
+
+@contextmanager
+def differentiated_twice() -> Iterator[None]:
+    """Within, attention can be differentiated twice; what cannot be raises an InputError."""
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    except RuntimeError as error:
+        missing = re.search(r"derivative for '?(?:aten::)?_?(\w+)'? is not implemented", str(error))
+        if not missing:
+            raise
+        advice = ADVICE
+        if "cudnn" in missing[1]:
+            advice = "turn cuDNN off for it, torch.backends.cudnn.flags(enabled=False)"
+        name = missing[1].removesuffix("_backward")
+        raise InputError(f"torch has no second derivative of '{name}': {advice}") from error
+
+
+def check_twice(problem: Bilevel, value: Tree) -> None:
+    """Refuse a step whose ``value``, in the graph, lacks a part of its derivative.
+
+    Cost: one walk over the graph of the first step of a network and a loss; none afterwards.
+
+    Raises:
+        InputError: if a part of it can be differentiated but once.
+    """
+    parts = [getattr(problem, name) for name in ("forward", "loss") if hasattr(problem, name)]
+    made_of = [type(problem), *(parts or [problem])]
+    try:
+        if all(part in _in_order for part in made_of):
+            return
+    except TypeError:  # no hash: looked at every time
+        made_of = []
+    if any(node.name() == "torch::autograd::Error" for node in _graph(value)):
+        raise InputError(
+            "an autograd function of the inner loss is marked once_differentiable, and torch would "
+            f"leave its second derivative out: {ADVICE}"
+        )
+    _in_order.update(made_of)
+
+
+def _graph(value: Tree) -> set[Node]:
+    """All that ``value`` was computed by."""
+    waiting = [p.grad_fn for p in value.values()]
+    seen: set[Node] = set()
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [before for before, _ in node.next_functions]
+    return seen
