@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from torch.autograd.graph import Node
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -23,7 +23,8 @@ from lazyleap.bilevel import Bilevel, Tree
 from lazyleap.errors import InputError
 
 ADVICE = "write that layer of other operations, or take FirstOrder or Reptile, which need none"
-_in_order: WeakSet[Any] = WeakSet()  # classes, networks, losses that have been looked at
+_in_order: WeakValueDictionary[int, Any] = WeakValueDictionary()
+"""Classes, networks and losses that have been looked at, by id: not all of them have a hash."""
 
 
 @contextmanager
@@ -53,17 +54,16 @@ def check_twice(problem: Bilevel, value: Tree) -> None:
     """
     parts = [getattr(problem, name) for name in ("forward", "loss") if hasattr(problem, name)]
     made_of = [type(problem), *(parts or [problem])]
-    try:
-        if all(part in _in_order for part in made_of):
-            return
-    except TypeError:  # no hash: looked at every time
-        made_of = []
+    if all(_in_order.get(id(part)) is part for part in made_of):
+        return
     if any(node.name() == "torch::autograd::Error" for node in _graph(value)):
         raise InputError(
             "an autograd function of the inner loss is marked once_differentiable, and torch would "
             f"leave its second derivative out: {ADVICE}"
         )
-    _in_order.update(made_of)
+    for part in made_of:
+        with suppress(TypeError):  # no weak reference to it: looked at every time
+            _in_order[id(part)] = part
 
 
 def _graph(value: Tree) -> set[Node]:
