@@ -9,17 +9,20 @@ NAME ?=
 python := $(VENV)/bin/python
 installed := $(VENV)/.installed
 
-.PHONY: help run test check ui grid setup
+.PHONY: help run test test-system check ui grid setup
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup  ## train, evaluate and export every setting of params.yaml; ARGS="--grid omniglot --jobs 4"
 	@$(python) -m pipeline run $(ARGS)
 
-test: check  ## check, then run the tests
-	@OMP_NUM_THREADS=1 $(python) -m pytest -n 2 $(ARGS)
+test: check  ## check, then run all tests but the slow ones
+	@OMP_NUM_THREADS=1 $(python) -m pytest -n 2 -m "not slow and not system" $(ARGS)
+
+test-system: setup  ## the slow tests: end to end, by DVC, Prefect and a browser
+	@OMP_NUM_THREADS=1 $(python) -m pytest -n 2 -m "slow or system" $(ARGS)
 
 check: setup  ## ruff and mypy --strict
 	@$(python) -m ruff check .

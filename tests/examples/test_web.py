@@ -8,7 +8,7 @@ import pytest
 from tests.examples.conftest import CHROMIUM, FLAGS, SHAPES, WAY, WEB, draw, needs_browser
 from tests.test_examples import load
 
-pytestmark = needs_browser
+pytestmark = [pytest.mark.system, needs_browser]
 
 
 @pytest.fixture(scope="module")

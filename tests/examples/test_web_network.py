@@ -10,7 +10,7 @@ import pytest
 
 from tests.examples.conftest import CHROMIUM, FLAGS, needs_browser
 
-pytestmark = needs_browser
+pytestmark = [pytest.mark.system, needs_browser]
 OUTSIDE = "http://outside.example/"
 
 

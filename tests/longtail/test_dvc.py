@@ -14,6 +14,8 @@ from tests.longtail.project import TASK, shrink
 from tests.stages.test_dvc import ran, repro
 from tests.tags import ALL, defined, logged
 
+pytestmark = pytest.mark.system
+
 RUNS = ("lt-class-balanced", "lt-reweight-lazy-k5")
 
 
@@ -24,7 +26,6 @@ def only(params: dict) -> None:
     shrink(params)
 
 
-@pytest.mark.slow
 def test_default_settings_from_prepare_to_report_and_nothing_twice(
     longtail: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from prefect.settings import PREFECT_API_URL
 from rich.console import Console
 
 from pipeline.console import Terminal, summary
 from tests.conftest import RUNS, edit, git
+
+pytestmark = pytest.mark.system
 
 LAZY, EXACT = RUNS
 

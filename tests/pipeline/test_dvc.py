@@ -23,6 +23,8 @@ from pipeline.outcomes import (
 )
 from tests.conftest import edit
 
+pytestmark = pytest.mark.system
+
 RUN = "maml-lazy-k5"
 OTHER = "maml-exact-k1"
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.conftest import RUNS, edit, git
 
+pytestmark = pytest.mark.system
+
 RUN = RUNS[0]
 METRICS = f"artifacts/evaluate/quick/{RUN}/metrics.json"
 

@@ -18,7 +18,7 @@ from pipeline.outcomes import GridError
 from pipeline.plan import plan
 from tests.conftest import RUNS, edit
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = [pytest.mark.system, pytest.mark.usefixtures("prefect_server")]
 
 LAZY, EXACT = RUNS
 STAGES = ("train", "evaluate", "export")

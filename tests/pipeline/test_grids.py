@@ -12,6 +12,8 @@ from pipeline.outcomes import Outcome
 from pipeline.plan import plan
 from tests.conftest import ROOT, RUNS, git
 
+pytestmark = pytest.mark.system
+
 GRIDS = sorted(path.parent.name for path in (ROOT / "grids").glob("*/params.yaml"))
 
 

@@ -15,6 +15,8 @@ import pytest
 
 from tests.conftest import RUNS
 
+pytestmark = pytest.mark.system
+
 PATIENCE = 360  # seconds: a server's start, at most a minute until it is due, and a run
 
 
@@ -36,7 +38,6 @@ def completed(url):
         return []
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(PATIENCE + 60)
 def test_a_flow_on_a_cron_of_every_minute_runs_by_itself(prepared, tmp_path):
     port = free_port()

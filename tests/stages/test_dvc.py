@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import edit
 from tests.stages.test_train import RECORD, RUN, TRAINED, longer, wait_for
 
+pytestmark = pytest.mark.system
+
 DVC = [sys.executable, "-m", "dvc"]
 
 
@@ -49,7 +51,6 @@ def kill_in_the_middle(group: bool) -> None:
     assert not TRAINED.exists()
 
 
-@pytest.mark.slow
 def test_killed_in_the_middle_repro_goes_on_and_ends_with_the_same_bytes(project: Path) -> None:
     edit(project / "params.yaml", lambda p: longer(p, 300))
     repro("prepare@glyphs")
@@ -63,7 +64,6 @@ def test_killed_in_the_middle_repro_goes_on_and_ends_with_the_same_bytes(project
     assert trained() == killed
 
 
-@pytest.mark.slow
 def test_one_changed_horizon_trains_one_run_and_put_back_none(project: Path) -> None:
     repro()
     before = trained()

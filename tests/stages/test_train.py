@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import copy
 from tests.tags import ALL, defined, logged
 
+pytestmark = pytest.mark.system
+
 RUN = "maml-lazy-k5"
 TRAINED = Path("artifacts/train/quick") / RUN
 RECORD = Path("artifacts/record/quick") / RUN

@@ -20,6 +20,8 @@ from tests.attack.stages.test_own import CLASSES, SIDE, own
 from tests.conftest import commit, copy, edit
 from tests.tags import ALL, defined, logged
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -52,7 +54,6 @@ def test_the_plan_waits_for_the_classifiers_of_its_task(small):
     assert wanted.needs(ZOO) == [f"prepare@{TASK}", *names]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_only_what_depends_on_a_classifier_runs_anew(small):
     ends = [f"evaluate@{META}"]
@@ -78,7 +79,6 @@ def test_only_what_depends_on_a_classifier_runs_anew(small):
     assert {"success@more", f"success@{TARGETS[0]}"} <= set(metrics["metrics"])
 
 
-@pytest.mark.slow
 def test_a_model_that_torch_exported_is_taken_in_with_its_weights_which_count(small):
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(SIDE * SIDE, CLASSES))
     Path("mine").mkdir()
