@@ -6,8 +6,9 @@ Read :mod:`lazyleap.bilevel` (the four functions of a meta-learning problem), th
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lazyleap.lazily import offer
 
 if TYPE_CHECKING:
     from lazyleap.algorithms import ANIL as ANIL
@@ -43,10 +44,5 @@ _HOME = {
     ),
 }
 __all__ = [*_HOME, "__version__"]
-
-
-def __getattr__(name: str) -> Any:
-    # On first use, not at import: checking a params file must not wait for torch.
-    if name not in _HOME:
-        raise AttributeError(f"module 'lazyleap' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+# On first use, not at import: checking a params file must not wait for torch.
+__getattr__, __dir__ = offer(__name__, _HOME)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from lazyleap.models.conv4 import Conv4
-from lazyleap.models.heads import Cosine
-from lazyleap.models.resnet12 import ResNet12
-from lazyleap.models.resnet_cifar import ResNetCifar
-from lazyleap.models.stateless import functional, weights
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Conv4",
-    "Cosine",
-    "ResNet12",
-    "ResNetCifar",
-    "functional",
-    "weights",
-]
+from lazyleap.lazily import offer
+
+if TYPE_CHECKING:
+    from lazyleap.models.conv4 import Conv4 as Conv4
+    from lazyleap.models.heads import Cosine as Cosine
+    from lazyleap.models.resnet12 import ResNet12 as ResNet12
+    from lazyleap.models.resnet_cifar import ResNetCifar as ResNetCifar
+    from lazyleap.models.stateless import functional as functional
+    from lazyleap.models.stateless import weights as weights
+
+_HOMES = {
+    "Conv4": "lazyleap.models.conv4",
+    "Cosine": "lazyleap.models.heads",
+    "ResNet12": "lazyleap.models.resnet12",
+    "ResNetCifar": "lazyleap.models.resnet_cifar",
+    "functional": "lazyleap.models.stateless",
+    "weights": "lazyleap.models.stateless",
+}
+__all__ = [*_HOMES]
+__getattr__, __dir__ = offer(__name__, _HOMES)
