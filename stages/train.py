@@ -75,6 +75,7 @@ def train(
         options.validate_every,
         kind(setting.task.kind).KEEP,
         max_seconds,
+        seed=setting.seed,
     )
     board = Board(work / "tensorboard", progress.iteration)
     store = partial(checkpoint.save, work / "checkpoint.pt")

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from lazyleap.bilevel import not_finite
-from lazyleap.errors import DivergedError, OutOfTimeError
+from lazyleap.errors import DivergedError, InputError, OutOfTimeError
+from lazyleap.seeding import seed_torch
 
 Metrics = dict[str, float]
 
@@ -50,6 +51,8 @@ class Plan:
     ``keep``: the theta that scored best in validation, or the last one, for schedules that end
     where they mean to. ``max_seconds`` is this call's time budget; None for no limit. A checkpoint
     is written at every validation, when the budget ends, and every ``checkpoint_seconds`` between.
+    ``seed``: what an iteration draws from torch's global generators (dropout, say) is a stream of
+    its own, so that neither a break nor logging changes it.
     """
 
     iterations: int
@@ -58,6 +61,7 @@ class Plan:
     keep: Literal["best", "last"] = "best"
     max_seconds: float | None = None
     checkpoint_seconds: float = 30.0
+    seed: int = 0
 
 
 @dataclass
@@ -105,7 +109,7 @@ def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) ->
     while progress.iteration < plan.iterations:
         i = progress.iteration
         describe = i % plan.log_every == 0 or i + 1 == plan.iterations
-        metrics, seconds = _timed_step(learner, progress, i, describe)
+        metrics, seconds = _timed_step(learner, plan, progress, describe)
         progress.iteration = i + 1
         observer.tick(progress, metrics)
         if describe:
@@ -126,10 +130,16 @@ def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) ->
 
 
 def _timed_step(
-    learner: Learner, progress: Progress, i: int, describe: bool
+    learner: Learner, plan: Plan, progress: Progress, describe: bool
 ) -> tuple[Metrics, float]:
+    i = progress.iteration
+    seed_torch(plan.seed, "iteration", i)
     wall, cpu = time.perf_counter(), time.process_time()
-    metrics = learner.step(i, describe=describe)
+    try:
+        metrics = learner.step(i, describe=describe)
+    except InputError:
+        _require_finite(learner, i - 1)  # refused is then what training made, not what was given
+        raise
     seconds = time.perf_counter() - wall
     progress.wall_seconds += seconds
     progress.cpu_seconds += time.process_time() - cpu

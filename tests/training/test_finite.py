@@ -92,6 +92,11 @@ def test_a_theta_that_is_not_finite_is_neither_kept_nor_stored(make, words, stop
     assert not progress.best_theta
 
 
+def test_a_theta_that_the_next_iteration_refuses_has_diverged_at_the_last():
+    with pytest.raises(DivergedError, match="'body.weight' of theta .* after iteration 0"):
+        fit(fewshot(3e38), plan(9), Progress(), Stored())
+
+
 def test_a_score_that_is_no_number_is_not_taken_for_the_best():
     learner, progress = fewshot(0.1, lambda theta: {"validation/score": float("nan")}), Progress()
     with pytest.raises(DivergedError, match="validation/score is nan at iteration 1"):

@@ -132,3 +132,34 @@ def test_seconds_are_those_of_the_steps_alone(monkeypatch):
     assert (found.wall_seconds, found.cpu_seconds) == (14, 28)
     assert watching.logged[0][1]["cost/seconds"] == 1
     assert 10 < found.peak_memory_mib < 1e5
+
+
+class Drawing(Counter):
+    """Theta is moved by chance, as it is where a network has dropout; a described step draws more.
+
+    Validation draws, too.
+    """
+
+    def step(self, iteration, *, describe):
+        self.count = self.count + torch.rand(1)
+        return {"train/loss": float(torch.rand(1)) if describe else 1.0}
+
+    def validate(self):
+        return {"validation/score": float(torch.rand(1))}
+
+
+def drawn(seed=0, **options):
+    learner = Drawing()
+    run("last", learner, seed=seed, **options)
+    return learner.count.item()
+
+
+def test_a_break_or_logging_changes_nothing_of_what_is_drawn_by_chance():
+    whole = drawn()
+    first = Drawing()
+    run("last", first, iterations=5, seed=0)
+    torch.rand(99)  # whatever happens in between
+    run("last", first, Progress(5), seed=0)
+    assert first.count.item() == whole
+    assert drawn(log_every=1, validate_every=2) == whole
+    assert drawn(seed=1) != whole
