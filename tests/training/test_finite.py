@@ -93,7 +93,7 @@ def test_a_theta_that_is_not_finite_is_neither_kept_nor_stored(make, words, stop
 
 
 def test_a_theta_that_the_next_iteration_refuses_has_diverged_at_the_last():
-    with pytest.raises(DivergedError, match="'body.weight' of theta .* after iteration 0"):
+    with pytest.raises(DivergedError, match=r"'body.weight' of theta .* after iteration 0"):
         fit(fewshot(3e38), plan(9), Progress(), Stored())
 
 
