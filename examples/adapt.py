@@ -4,14 +4,17 @@
 
 SUPPORT has a folder a class with some images each; QUERIES is a folder of images. Printed: a line a
 query with its label and the probability of each class. `--invert` is for dark ink on light paper:
-the models of glyphs and Omniglot learned bright ink on black.
+the models of glyphs and Omniglot learned bright ink on black. Images are decoded as in training:
+turned as their EXIF orientation says, transparency laid on white, of 16 bits the upper eight, of an
+animation the first frame.
 
 What is refused, in one sentence and with exit code 2, because the graph itself would answer with
-meaningless numbers: no support images; more classes than the model has; a label out of 0..N-1; an
-image that cannot be read or holds a value that is not a number; negative steps; a negative rate or
-one that is not a number; a rate at which learning diverges. Zero steps are allowed and answer with
-the meta-learned start, which knows no class yet: near chance. With fewer classes than the model
-has, the outputs without examples are left out: their probability is 0.
+meaningless numbers: no support images; more classes than the model has; a label out of 0..N-1; a
+support image that cannot be read; negative steps; a negative rate or one that is not a number; a
+rate at which learning diverges. A query that cannot be read is named, the others are answered, and
+the exit code is 3. Zero steps are allowed and answer with the meta-learned start, which knows no
+class yet: near chance. With fewer classes than the model has, the outputs without examples are left
+out: their probability is 0.
 """
 
 from __future__ import annotations
@@ -24,9 +27,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+UNANSWERED = 3  # the exit code when some queries could not be read
 Pixels = NDArray[np.float32]
 
 
@@ -98,29 +102,45 @@ class Learner:
 
 
 def read(path: Path, image: dict[str, int], invert: bool) -> Pixels:
-    """Pixels [C, H, W] in 0..1; transparency is laid on white, as in training."""
+    """Pixels [C, H, W] in 0..1, decoded as in training."""
     try:
         with Image.open(path) as opened:
-            picture = opened.copy()
-    except (OSError, ValueError, UnidentifiedImageError) as error:
-        raise RefusedError(f"{path} cannot be read: {error}") from error
-    if picture.mode == "F" and not np.isfinite(np.asarray(picture)).all():
-        raise RefusedError(f"{path} holds a value that is not a number")
-    if picture.has_transparency_data:
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture.convert("RGBA"))
-    picture = picture.convert("L" if image["channels"] == 1 else "RGB")
+            picture = flatten(
+                ImageOps.exif_transpose(opened), "L" if image["channels"] == 1 else "RGB"
+            )
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise RefusedError(f"image {path} cannot be read: {error}") from error
     picture = picture.resize((image["width"], image["height"]))
     shape = (image["height"], image["width"], image["channels"])
     pixels = np.asarray(picture, np.float32).reshape(shape).transpose(2, 0, 1) / np.float32(255)
     return 1 - pixels if invert else pixels
 
 
+def flatten(picture: Image.Image, mode: str) -> Image.Image:
+    """Grey or colour of 8 bits a pixel, transparency laid on white."""
+    if picture.mode == "F":
+        raise ValueError("it holds real numbers, of unknown range: save it with 8 or 16 bits")
+    if picture.mode.startswith("I"):
+        values, clear = np.asarray(picture).astype(np.int64), picture.info.get("transparency")
+        if values.min() < 0 or values.max() > 0xFFFF:
+            span = f"{values.min()} to {values.max()}"
+            raise ValueError(f"it holds numbers from {span}: 16 bits at most")
+        picture = Image.fromarray((values >> 8).astype(np.uint8))
+        if clear is not None:  # one value stands for transparent
+            picture.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    if not picture.has_transparency_data:
+        return picture.convert(mode)
+    solid = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", solid.size, "white"), solid).convert(mode)
+
+
 def images_in(folder: Path) -> list[Path]:
     """The images of a folder, by name."""
     if not folder.is_dir():
         raise RefusedError(f"{folder} is not a folder")
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    return sorted(
+        p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
+    )
 
 
 def support_in(folder: Path, classes: int) -> dict[str, list[Path]]:
@@ -140,24 +160,38 @@ def support_in(folder: Path, classes: int) -> dict[str, list[Path]]:
     return found
 
 
-def main(arguments: argparse.Namespace) -> None:
-    """Print what each query is."""
+def readable(
+    paths: list[Path], image: dict[str, int], invert: bool
+) -> tuple[dict[Path, Pixels], list[str]]:
+    """The pixels of what can be read, and a sentence on each of what cannot."""
+    found, refused = {}, []
+    for path in paths:
+        try:
+            found[path] = read(path, image, invert)
+        except RefusedError as error:
+            refused.append(str(error))
+    return found, refused
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print what each query is; the exit code."""
     learner = Learner(arguments.model)
     support = support_in(arguments.support, learner.classes)
-    queries = images_in(arguments.queries)
+    form = (learner.image, arguments.invert)
+    queries, refused = readable(images_in(arguments.queries), *form)
     if not queries:
-        raise RefusedError(f"{arguments.queries} has no images")
-
-    def pixels(paths: list[Path]) -> Pixels:
-        return np.stack([read(path, learner.image, arguments.invert) for path in paths])
-
+        raise RefusedError(refused[0] if refused else f"{arguments.queries} has no images")
     labels = np.arange(len(support)).repeat([len(paths) for paths in support.values()])
-    shown = pixels([path for paths in support.values() for path in paths])
-    answers = learner.learn(shown, labels, pixels(queries), arguments.steps, arguments.rate)
+    shown = np.stack([read(path, *form) for paths in support.values() for path in paths])
+    asked = np.stack(list(queries.values()))
+    answers = learner.learn(shown, labels, asked, arguments.steps, arguments.rate)
     names = list(support)
     for path, row in zip(queries, answers, strict=True):
         each = "  ".join(f"{name} {p:.3f}" for name, p in zip(names, row, strict=True))
         print(f"{path.name}: {names[int(row.argmax())]}  ({each})")
+    for sentence in refused:
+        print(f"error: {sentence}", file=sys.stderr)
+    return UNANSWERED if refused else 0
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:
@@ -174,6 +208,6 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
 
 if __name__ == "__main__":
     try:
-        main(parse())
+        sys.exit(main(parse()))
     except RefusedError as error:
         sys.exit(print(f"error: {error}", file=sys.stderr) or 2)

@@ -1,8 +1,9 @@
 """Labels of images by an exported classifier: ``python -m stages.predict MODEL.onnx IMAGES...``.
 
 Needs onnxruntime, numpy and Pillow, and no stage before it. Images are made grey or coloured and
-stretched to the size that the model's metadata say, as in training. What cannot be answered is
-refused in one sentence, with exit code 2 and nothing printed.
+stretched to the size that the model's metadata say, as in training. An image that cannot be read,
+or that the model answers with what is not a number, is named on stderr; the others are answered all
+the same, and the exit code is 3. Where nothing can be answered it is 2, and nothing is printed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, NamedTuple, TextIO
 
 import numpy as np
 import onnxruntime
@@ -23,8 +24,25 @@ from lazyleap.datasets.images import SUFFIXES, decode, files
 from lazyleap.errors import InputError
 
 BATCH = 64  # images a call: bounds the memory
-BAD_INPUT = 2
+BAD_INPUT, UNANSWERED = 2, 3
 Shares = NDArray[np.float64]
+Rows = Sequence[Shares]
+
+
+class Answers(NamedTuple):
+    """The probabilities ``[classes]`` of each image that has some, a sentence on each other one."""
+
+    paths: list[Path]
+    shares: list[Shares]
+    refused: list[str]
+
+    def add(self, path: Path, shares: Shares) -> None:
+        """What the model answered."""
+        if np.isfinite(shares).all():
+            self.paths.append(path)
+            self.shares.append(shares)
+        else:
+            self.refused.append(f"image {path}: the model's answer is not a number")
 
 
 class Classifier:
@@ -49,16 +67,34 @@ class Classifier:
                 "classifier that python -m stages.export wrote"
             ) from error
 
-    def probabilities(self, paths: Sequence[Path], invert: bool = False) -> Shares:
-        """``[N, classes]`` of image files; ``invert`` swaps bright and dark."""
-        batches = (paths[i : i + BATCH] for i in range(0, len(paths), BATCH))
-        return np.concatenate([self._answer(batch, invert) for batch in batches])
+    def answer(self, paths: Sequence[Path], invert: bool = False) -> Answers:
+        """Of image files; ``invert`` swaps bright and dark."""
+        found = Answers([], [], [])
+        for i in range(0, len(paths), BATCH):
+            images = _read(paths[i : i + BATCH], self.size, self.channels, found.refused)
+            if images:
+                shares = self._probabilities(np.stack([pixels for _, pixels in images]), invert)
+                for (path, _), row in zip(images, shares, strict=True):
+                    found.add(path, row)
+        return found
 
-    def _answer(self, paths: Sequence[Path], invert: bool) -> Shares:
-        images = np.stack([decode(p, self.size, self.channels, crop=False) for p in paths])
+    def _probabilities(self, images: NDArray[np.uint8], invert: bool) -> Shares:
         pixels = images.astype(np.float32) / np.float32(255)
         feed = {"images": 1 - pixels if invert else pixels}
         return np.asarray(self.session.run(["probabilities"], feed)[0], np.float64)
+
+
+def _read(
+    paths: Sequence[Path], size: int, channels: Literal[1, 3], refused: list[str]
+) -> list[tuple[Path, NDArray[np.uint8]]]:
+    """The pixels of what can be read; of what cannot, a sentence goes to ``refused``."""
+    found = []
+    for path in paths:
+        try:
+            found.append((path, decode(path, size, channels, crop=False)))
+        except InputError as error:
+            refused.append(str(error))
+    return found
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
@@ -87,7 +123,7 @@ def images_in(places: Iterable[Path]) -> list[Path]:
     return found
 
 
-def write_table(out: TextIO, paths: Sequence[Path], classes: Sequence[str], shares: Shares) -> None:
+def write_table(out: TextIO, paths: Sequence[Path], classes: Sequence[str], shares: Rows) -> None:
     """A line an image: its label, then the three likeliest classes."""
     width = max(len(str(path)) for path in paths)
     named = max(len(name) for name in classes)
@@ -97,7 +133,7 @@ def write_table(out: TextIO, paths: Sequence[Path], classes: Sequence[str], shar
         out.write(f"{path!s:<{width}}  {classes[best[0]]:<{named}}  {likeliest}\n")
 
 
-def write_csv(out: TextIO, paths: Sequence[Path], classes: Sequence[str], shares: Shares) -> None:
+def write_csv(out: TextIO, paths: Sequence[Path], classes: Sequence[str], shares: Rows) -> None:
     """``image,label,probability``, then the probability of each class."""
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(["image", "label", "probability", *classes])
@@ -106,7 +142,7 @@ def write_csv(out: TextIO, paths: Sequence[Path], classes: Sequence[str], shares
         rows.writerow([path, classes[best], f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)])
 
 
-def write_json(out: TextIO, paths: Sequence[Path], classes: Sequence[str], shares: Shares) -> None:
+def write_json(out: TextIO, paths: Sequence[Path], classes: Sequence[str], shares: Rows) -> None:
     """A list of ``{image, label, probability, probabilities: {class: share}}``."""
     found: list[dict[str, Any]] = [
         {
@@ -123,13 +159,17 @@ def write_json(out: TextIO, paths: Sequence[Path], classes: Sequence[str], share
 WRITERS = {"table": write_table, "csv": write_csv, "json": write_json}
 
 
-def main(words: list[str] | None = None) -> None:
-    """Print what each image is."""
+def main(words: list[str] | None = None) -> int:
+    """Print what each image is; the exit code."""
     asked = _parse(words)
     classifier, paths = Classifier(asked.model), images_in(asked.images)
-    shares = classifier.probabilities(paths, asked.invert)
-    form = asked.format or ("table" if sys.stdout.isatty() else "csv")
-    WRITERS[form](sys.stdout, paths, classifier.classes, shares)
+    paths, shares, refused = classifier.answer(paths, asked.invert)
+    if paths:
+        form = asked.format or ("table" if sys.stdout.isatty() else "csv")
+        WRITERS[form](sys.stdout, paths, classifier.classes, shares)
+    for sentence in refused:
+        print(f"error: {sentence}", file=sys.stderr)
+    return (UNANSWERED if paths else BAD_INPUT) if refused else 0
 
 
 def _parse(words: list[str] | None) -> argparse.Namespace:
@@ -146,7 +186,7 @@ def _parse(words: list[str] | None) -> argparse.Namespace:
 
 if __name__ == "__main__":
     try:
-        main()
+        sys.exit(main())
     except InputError as error:
         if "--traceback" in sys.argv:
             raise

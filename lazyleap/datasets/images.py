@@ -1,4 +1,7 @@
-"""Decode image files one way: turned upright, grey or colour, resized, channels first."""
+"""Decode image files one way: turned upright, grey or colour, resized, channels first.
+
+``examples/adapt.py``, which stands alone, does the same; a test holds both to the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lazyleap.errors import InputError
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 
 def files(folder: Path) -> list[Path]:
@@ -32,8 +35,10 @@ def folders(folder: Path) -> list[Path]:
 def decode(path: Path, size: int, channels: Literal[1, 3], crop: bool) -> NDArray[np.uint8]:
     """One image -> uint8 [channels, size, size]; transparency is laid on white.
 
-    ``crop``: keep the shape and cut the centre square; else stretch to the square.
-    Raises InputError naming the file if it cannot be read.
+    Turned as its EXIF orientation says; of 16 bits the upper eight; of an animation the first
+    frame. ``crop``: keep the shape and cut the centre square; else stretch to the square.
+    Raises InputError naming the file if it cannot be read, or holds real numbers or integers beyond
+    16 bits, whose black and white nobody knows.
     """
     try:
         with Image.open(path) as image:
@@ -61,9 +66,21 @@ def stack(
 
 
 def _flatten(image: Image.Image, mode: str) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits a pixel: keep the upper eight
-        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8))
+    if image.mode == "F":
+        raise ValueError("it holds real numbers, of unknown range: save it with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        image = _upper_eight_bits(image)
     if not image.has_transparency_data:
         return image.convert(mode)
     solid = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", solid.size, "white"), solid).convert(mode)
+
+
+def _upper_eight_bits(image: Image.Image) -> Image.Image:
+    values, clear = np.asarray(image).astype(np.int64), image.info.get("transparency")
+    if values.min() < 0 or values.max() > 0xFFFF:
+        raise ValueError(f"it holds numbers from {values.min()} to {values.max()}: 16 bits at most")
+    grey = Image.fromarray((values >> 8).astype(np.uint8))
+    if clear is not None:  # one value stands for transparent
+        grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    return grey

@@ -116,11 +116,12 @@ def too_many(support: Path, queries: Path) -> None:
 
 
 def broken(support: Path, queries: Path) -> None:
-    (queries / "broken.png").write_bytes(b"no image")
+    (support / "bar" / "broken.png").write_bytes(b"no image")
 
 
-def not_a_number(support: Path, queries: Path) -> None:
-    Image.fromarray(np.full((28, 28), np.nan, np.float32)).save(queries / "nan.tiff")
+def none_readable(support: Path, queries: Path) -> None:
+    for path in queries.iterdir():
+        path.write_bytes(b"no image")
 
 
 def no_queries(support: Path, queries: Path) -> None:
@@ -139,7 +140,7 @@ def no_support(support: Path, queries: Path) -> None:
         (empty_class, "empty has no images"),
         (too_many, f"has {WAY + 3} classes, but the model learns {WAY} at most"),
         (broken, "broken.png cannot be read"),
-        (not_a_number, "nan.tiff holds a value that is not a number"),
+        (none_readable, r"image .*bar\.png cannot be read"),
         (no_queries, "queries has no images"),
         (no_support, "support has no class folders"),
     ],
@@ -148,6 +149,14 @@ def test_folders_that_cannot_be_used_are_refused(adapt, folders, spoil, sentence
     spoil(*folders)
     with pytest.raises(example.RefusedError, match=sentence):
         example.main(example.parse([str(adapt), *map(str, folders)]))
+
+
+def test_a_query_that_cannot_be_read_does_not_stop_the_others(adapt, folders):
+    (folders[1] / "c-broken.png").write_bytes(b"no image")
+    done = cli(adapt, *folders, check=3)
+    assert [line.split()[1] for line in done.stdout.splitlines()] == sorted(SHAPES)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: image {folders[1] / 'c-broken.png'} cannot be read")
 
 
 def test_a_refusal_is_one_sentence_and_exit_code_two(adapt, folders):

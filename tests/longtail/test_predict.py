@@ -111,6 +111,54 @@ def test_neither_torch_nor_the_pipeline_is_needed(model, pictures):
     assert len(done.stdout.splitlines()) == 9
 
 
+def sometimes_nan(path: Path) -> Path:
+    """Two classes; the first has the image's mean over itself: not a number of a black image."""
+    shares = [[0.75, 0.25]]
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=0),
+            onnx.helper.make_node("Unsqueeze", ["mean", "one"], ["column"]),
+            onnx.helper.make_node("Div", ["column", "column"], ["ones"]),
+            onnx.helper.make_node("MatMul", ["ones", "shares"], ["probabilities"]),
+        ],
+        "sometimes",
+        [onnx.helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, ["n", 1, 8, 8])],
+        [onnx.helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, ["n", 2])],
+        [
+            onnx.numpy_helper.from_array(np.array(shares, np.float32), "shares"),
+            onnx.numpy_helper.from_array(np.array([1]), "one"),
+        ],
+    )
+    opset = [onnx.helper.make_opsetid("", 13)]
+    made = onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)
+    facts = {"class_names": '["a", "b"]', "image": '{"height": 8, "width": 8, "channels": 1}'}
+    onnx.helper.set_model_props(made, {"kind": "longtail", **facts})
+    onnx.save(made, path)
+    return path
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_what_has_no_answer_is_named_and_the_others_are_answered(tmp_path, form):
+    model = sometimes_nan(tmp_path / "nan.onnx")
+    for name, value in (("a", 9), ("black", 0), ("z", 200)):
+        Image.new("L", (8, 8), value).save(tmp_path / f"{name}.png")
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    command = [sys.executable, "-m", "stages.predict", str(model), str(tmp_path)]
+    done = subprocess.run(
+        [*command, "--format", form], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert re.findall(r"(\w+)\.png", done.stdout) == ["a", "z"]
+    assert "nan" not in done.stdout.replace(str(tmp_path), "")
+    broken, black = sorted(done.stderr.splitlines())[::-1]
+    assert black == f"error: image {tmp_path / 'black.png'}: the model's answer is not a number"
+    assert broken.startswith(f"error: image {tmp_path / 'broken.png'} cannot be read")
+    (tmp_path / "a.png").unlink()
+    (tmp_path / "z.png").unlink()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 2)
+
+
 def spoil(model: Path, folder: Path, what: str) -> tuple[Path, Path]:
     """A model and an image of which one is not usable."""
     image, other = folder / "0.png", folder / f"{what}.onnx"
@@ -145,7 +193,7 @@ def spoil(model: Path, folder: Path, what: str) -> tuple[Path, Path]:
             "^error: .*nameless.onnx: its metadata name no classes .*stages.export wrote$",
         ),
         ("learner", "^error: .*has learned no classes yet; see examples/adapt.py$"),
-        ("empty", r"^error: folder .*empty has no images \(.png, .jpg, .jpeg\)$"),
+        ("empty", r"^error: folder .*empty has no images \(.png, .jpg, .*\)$"),
         ("image", "^error: image .*notes.txt cannot be read"),
         ("absent", "^error: image .*absent.png does not exist$"),
     ],
