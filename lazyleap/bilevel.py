@@ -194,16 +194,31 @@ def detach(tree: Tree) -> dict[str, Tensor]:
 
 
 def add(a: Tree, b: Tree, scale: float = 1.0) -> dict[str, Tensor]:
-    """``a + scale * b``, name by name; ``b`` may have more names."""
-    if not a:
-        return {}
-    sums = torch._foreach_add(list(a.values()), [b[n] for n in a], alpha=scale)
-    return dict(zip(a, sums, strict=True))
+    """``a + scale * b``, name by name of ``a``."""
+    pairs = list(a.values()), [b[n] for n in a]
+    if _tensors(a):
+        return dict(zip(a, torch._foreach_add(*pairs, alpha=scale), strict=True))
+    if scale == -1:
+        return {n: p - q for n, p, q in zip(a, *pairs, strict=True)}
+    return {n: p + q * scale for n, p, q in zip(a, *pairs, strict=True)}
 
 
 def subtract(a: Tree, b: Tree) -> dict[str, Tensor]:
     """``a - b``, name by name."""
     return add(a, b, -1.0)
+
+
+def multiply(a: Tree, b: Tree) -> dict[str, Tensor]:
+    """``a * b``, name by name of ``a``, number by number."""
+    pairs = list(a.values()), [b[n] for n in a]
+    if _tensors(a):
+        return dict(zip(a, torch._foreach_mul(*pairs), strict=True))
+    return {n: p * q for n, p, q in zip(a, *pairs, strict=True)}
+
+
+def _tensors(tree: Tree) -> bool:
+    """Whether one call for all will do; if not, an export writes these very formulas down."""
+    return all(isinstance(p, Tensor) for p in tree.values()) and bool(tree)
 
 
 def gather(a: Tree, b: Tree) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from lazyleap.bilevel import Tree
+from lazyleap.bilevel import Tree, add, multiply
 from lazyleap.errors import check_number
 from lazyleap.traits import Trait
 
@@ -39,11 +39,12 @@ class SGD:
         """One step; ``rate`` is a number or a tree like the parameters."""
         buffers = grad
         if self.momentum:
-            buffers = {n: self.momentum * phi[BUFFER + n] + g for n, g in grad.items()}
-        moved = {
-            n: phi[n] - (rate[n] if isinstance(rate, Mapping) else rate) * b
-            for n, b in buffers.items()
-        }
+            buffers = add(grad, {n: phi[BUFFER + n] for n in grad}, self.momentum)
+        before = {n: phi[n] for n in grad}
+        if isinstance(rate, Mapping):
+            moved = add(before, multiply(buffers, rate), -1.0)
+        else:
+            moved = add(before, buffers, -rate)
         return {**moved, **({BUFFER + n: b for n, b in buffers.items()} if self.momentum else {})}
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lazyleap.datasets.indices import Indices
 from lazyleap.datasets.store import ImageSet
+from lazyleap.models.layout import channels_last
 
 
 class Pixels:
@@ -31,5 +32,5 @@ class Pixels:
     def __getitem__(self, indices: Indices) -> Tensor:
         """Float images ``[..., C, H, W]`` for indices ``[...]``."""
         flat = self._bytes[torch.from_numpy(indices.reshape(-1)).to(self._bytes.device)]
-        images = (flat.to(self._mean.dtype) / 255 - self._mean) / self._std
+        images = channels_last((flat.to(self._mean.dtype) / 255 - self._mean) / self._std)
         return images.view(*indices.shape, *images.shape[1:])

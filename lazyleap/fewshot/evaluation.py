@@ -70,11 +70,11 @@ def stack(problem: MAML, theta: Tree, count: int) -> tuple[MAML, dict[str, Tenso
         return total / outputs.shape[1]
 
     together = replace(problem, forward=torch.vmap(problem.forward), loss=loss)
-    return together, {n: p.expand(count, *p.shape) for n, p in theta.items()}
+    return together, {n: p.contiguous().expand(count, *p.shape) for n, p in theta.items()}
 
 
 def _batch(pixels: Pixels, indices: NDArray[np.int64]) -> Batch:
-    images = pixels[indices].flatten(1, 2)
+    images = pixels[indices].flatten(1, 2).contiguous()  # vmap knows no channels last
     labels = torch.arange(indices.shape[1], device=images.device)
     return Batch(images, labels.repeat_interleave(indices.shape[2]).expand(len(indices), -1))
 

@@ -8,6 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from lazyleap.errors import InputError
+from lazyleap.models.layers import Conv2d
 from lazyleap.models.norms import Norm, normalisation
 
 Downsample = Literal["pool", "stride"]
@@ -38,8 +39,9 @@ class Conv4(nn.Module):
             blocks[f"block{i + 1}"] = _block(
                 width if i else channels,
                 width,
-                normalisation(norm, width, running=running),
+                norm,
                 downsample,
+                running,
             )
             size = size // 2 if downsample == "pool" else -(-size // 2)
         if size < 1:
@@ -53,13 +55,16 @@ class Conv4(nn.Module):
         return logits
 
 
-def _block(inputs: int, width: int, norm: nn.Module, downsample: Downsample) -> nn.Sequential:
+def _block(
+    inputs: int, width: int, norm: Norm, downsample: Downsample, running: bool
+) -> nn.Sequential:
+    """Without a bias where batch normalisation takes it off again; rectified last, on less."""
     stride = 2 if downsample == "stride" else 1
     layers: OrderedDict[str, nn.Module] = OrderedDict(
-        conv=nn.Conv2d(inputs, width, 3, stride, padding=1),
-        norm=norm,
-        relu=nn.ReLU(),
+        conv=Conv2d(inputs, width, 3, stride, padding=1, bias=norm != "batch"),
+        norm=normalisation(norm, width, running=running),
     )
     if downsample == "pool":
         layers["pool"] = nn.MaxPool2d(2)
+    layers["relu"] = nn.ReLU()
     return nn.Sequential(layers)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from torch import nn
 
+from lazyleap.models.layers import BatchNorm2d
+
 Norm = Literal["batch", "group"]
 
 
@@ -18,5 +20,5 @@ def normalisation(kind: Norm, width: int, *, running: bool = False) -> nn.Module
     never for networks of an inner loop.
     """
     if kind == "batch":
-        return nn.BatchNorm2d(width, track_running_stats=running)
+        return BatchNorm2d(width, track_running_stats=running)
     return nn.GroupNorm(8 if width % 8 == 0 else 1, width)

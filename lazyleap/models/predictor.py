@@ -6,6 +6,7 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
+from lazyleap.models.layers import Conv2d
 from lazyleap.models.norms import normalisation
 
 
@@ -36,7 +37,7 @@ class Predictor(nn.Module):
                 block2=_block(width, width),
             )
         )
-        self.head = nn.Conv2d(width, channels, 3, padding=1)
+        self.head = Conv2d(width, channels, 3, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
         """The gradient map."""
@@ -47,7 +48,7 @@ class Predictor(nn.Module):
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
         OrderedDict(
-            conv=nn.Conv2d(inputs, outputs, 3, stride, padding=1),
+            conv=Conv2d(inputs, outputs, 3, stride, padding=1),
             norm=normalisation("group", outputs),
             relu=nn.ReLU(),
         )

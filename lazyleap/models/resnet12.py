@@ -7,6 +7,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lazyleap.models.layers import Conv2d
 from lazyleap.models.norms import Norm, normalisation
 
 
@@ -37,25 +38,25 @@ class ResNet12(nn.Module):
 
 
 class Residual(nn.Module):
-    """Three convolutions beside a 1x1 one, summed, rectified, halved."""
+    """Three convolutions beside a 1x1 one, summed, halved, rectified."""
 
     def __init__(self, inputs: int, outputs: int, norm: Norm) -> None:
         super().__init__()
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         for i in range(3):
             source = outputs if i else inputs
-            layers[f"conv{i + 1}"] = nn.Conv2d(source, outputs, 3, padding=1, bias=False)
+            layers[f"conv{i + 1}"] = Conv2d(source, outputs, 3, padding=1, bias=False)
             layers[f"norm{i + 1}"] = normalisation(norm, outputs)
             if i < 2:
                 layers[f"relu{i + 1}"] = nn.LeakyReLU(0.1)
         self.branch = nn.Sequential(layers)
         self.shortcut = nn.Sequential(
             OrderedDict(
-                conv=nn.Conv2d(inputs, outputs, 1, bias=False), norm=normalisation(norm, outputs)
+                conv=Conv2d(inputs, outputs, 1, bias=False), norm=normalisation(norm, outputs)
             )
         )
 
     def forward(self, images: Tensor) -> Tensor:
         """``[n, inputs, h, w]`` to ``[n, outputs, h // 2, w // 2]``."""
-        summed = functional.leaky_relu(self.branch(images) + self.shortcut(images), 0.1)
-        return functional.max_pool2d(summed, 2)
+        summed = self.branch(images) + self.shortcut(images)
+        return functional.leaky_relu(functional.max_pool2d(summed, 2), 0.1)  # they commute

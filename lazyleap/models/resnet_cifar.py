@@ -7,6 +7,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lazyleap.models.layers import Conv2d
 from lazyleap.models.norms import Norm, normalisation
 
 BLOCKS = {"resnet8": 1, "resnet20": 3, "resnet32": 5}
@@ -35,7 +36,7 @@ class ResNetCifar(nn.Module):
     ) -> None:
         super().__init__()
         layers: OrderedDict[str, nn.Module] = OrderedDict(
-            conv=nn.Conv2d(channels, width, 3, padding=1, bias=False),
+            conv=Conv2d(channels, width, 3, padding=1, bias=False),
             norm=normalisation(norm, width, running=running),
             relu=nn.ReLU(),
         )
@@ -66,10 +67,10 @@ class Basic(nn.Module):
         self.grown = outputs - inputs
         self.branch = nn.Sequential(
             OrderedDict(
-                conv1=nn.Conv2d(inputs, outputs, 3, self.stride, padding=1, bias=False),
+                conv1=Conv2d(inputs, outputs, 3, self.stride, padding=1, bias=False),
                 norm1=normalisation(norm, outputs, running=running),
                 relu1=nn.ReLU(),
-                conv2=nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+                conv2=Conv2d(outputs, outputs, 3, padding=1, bias=False),
                 norm2=normalisation(norm, outputs, running=running),
             )
         )

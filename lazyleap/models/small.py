@@ -30,11 +30,11 @@ def lenet(classes: int, channels: int, side: int, width: int) -> nn.Module:
     """
     return nn.Sequential(
         nn.Conv2d(channels, width, 5, padding=2),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Conv2d(width, 2 * width, 5, padding=2),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Flatten(),
         nn.Linear(2 * width * (side // 4) ** 2, 8 * width),
         nn.ReLU(),

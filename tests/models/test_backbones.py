@@ -43,7 +43,8 @@ def test_the_published_sizes():
     def count(net):
         return sum(p.numel() for p in net.parameters())
 
-    assert count(Conv4(5)) == 768 + 3 * 37_056 + 325
+    assert count(Conv4(5, norm="group")) == 768 + 3 * 37_056 + 325
+    assert count(Conv4(5)) == 704 + 3 * 36_992 + 325  # biases that the norm would take off again
     assert 12.4e6 < count(ResNet12(5)) < 12.5e6
 
 

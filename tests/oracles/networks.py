@@ -42,7 +42,7 @@ def group_norm(p: Params, name: str, x: Tensor) -> Tensor:
 
 
 def convolution(p: Params, name: str, x: Tensor, stride: int = 1) -> Tensor:
-    return functional.conv2d(x, p[f"{name}.weight"], p[f"{name}.bias"], stride, padding=1)
+    return functional.conv2d(x, p[f"{name}.weight"], p.get(f"{name}.bias"), stride, padding=1)
 
 
 def conv4(p: Params, x: Tensor, norm=batch_norm, seen=None) -> Tensor:

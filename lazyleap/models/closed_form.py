@@ -1,0 +1,194 @@
+"""Convolution and batch normalisation whose second derivative is written down, not derived.
+
+Autograd's own is a dozen passes over the activations for the norm, and for the convolution some
+in the slow order of memory. Values and derivatives are the same to rounding. There is no third
+derivative: asked for, it is refused. Under ``torch.vmap`` the mapped examples become groups of
+channels, which leaves each its own statistics.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+aten = torch.ops.aten
+Pair = tuple[int, int]
+Dims = tuple[int | None, ...]
+
+
+def convolution(x: Tensor, w: Tensor, stride: Pair, padding: Pair) -> Tensor:
+    """``y = w * x`` for ``x [n, c, h, w]``, without bias, groups or dilation."""
+    y: Tensor = cast(Any, _Convolution).apply(x, w, stride, padding)
+    return y
+
+
+def batch_norm(x: Tensor, g: Tensor, b: Tensor, eps: float) -> Tensor:
+    """``y = g n + b`` with ``n = (x - mean) scale`` by the statistics of ``x [n, c, h, w]``."""
+    y: Tensor = cast(Any, _BatchNorm).apply(x, g, b, eps)[0]
+    return y
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(x: Tensor, w: Tensor, stride: Pair, padding: Pair) -> Tensor:
+        return torch.conv2d(x, w, None, stride, padding)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], _: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+        ctx.sizes = inputs[2:]
+
+    @staticmethod
+    def backward(ctx: Any, gy: Tensor) -> tuple[Any, ...]:
+        inner = ctx.needs_input_grad[0]
+        back = cast(Any, _ConvolutionBackward)
+        return *back.apply(gy, *ctx.saved_tensors, ctx.sizes, inner), None, None
+
+    @staticmethod
+    def vmap(
+        info: Any, dims: Dims, x: Tensor, w: Tensor, stride: Pair, padding: Pair
+    ) -> tuple[Tensor, int]:
+        count = info.batch_size
+        grouped = _beside(x, dims[0], 1, count), _beside(w, dims[1], 0, count)
+        y = torch.conv2d(*grouped, None, stride, padding, groups=count)
+        return _apart(y, 1, count), 1
+
+
+class _ConvolutionBackward(torch.autograd.Function):
+    """``(gx, gw)`` from ``gy``; ``gx`` only where it is asked for (``inner``).
+
+    With a, b the cotangents of gx, gw, what is differentiated is <a, gx> + <b, gw>, which is
+    <gy, w * a + b * x>.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, gy: Tensor, x: Tensor, w: Tensor, sizes: tuple[Pair, Pair], inner: bool
+    ) -> tuple[Any, Any]:
+        ctx.save_for_backward(gy, x, w)
+        ctx.sizes, ctx.inner = sizes, inner
+        ctx.set_materialize_grads(False)
+        return _transposed(gy, x, w, sizes, inner, True)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, a: Tensor | None, b: Tensor | None) -> tuple[Any, ...]:
+        gy, x, w = ctx.saved_tensors
+        ggy = gx = gw = None
+        if b is not None:
+            ggy = torch.conv2d(x, b, None, *ctx.sizes)
+            gx, _ = _transposed(gy, x, b, ctx.sizes, ctx.inner, False)
+        if a is not None:
+            more = torch.conv2d(a, w, None, *ctx.sizes)
+            ggy = more if ggy is None else ggy.add_(more)
+            _, gw = _transposed(gy, a, w, ctx.sizes, False, True)
+        return ggy, gx, gw, None, None
+
+
+def _transposed(
+    gy: Tensor, x: Tensor, w: Tensor, sizes: tuple[Pair, Pair], inner: bool, outer: bool
+) -> tuple[Any, Any]:
+    """``gx`` of ``w * x`` where ``inner``, ``gw`` where ``outer``; else None."""
+    if not (inner or outer):
+        return None, None
+    mask = [inner, outer, False]
+    found = aten.convolution_backward(gy, x, w, None, *sizes, (1, 1), False, (0, 0), 1, mask)
+    return found[0], found[1]
+
+
+class _BatchNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(x: Tensor, g: Tensor, b: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        return torch.native_batch_norm(x, g, b, None, None, True, 0.0, eps)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.save_for_backward(*inputs[:2], *output[1:])
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)
+        ctx.eps = inputs[3]
+
+    @staticmethod
+    def backward(ctx: Any, gy: Tensor, *_: None) -> tuple[Any, ...]:
+        return *cast(Any, _BatchNormBackward).apply(gy, *ctx.saved_tensors, ctx.eps), None
+
+    @staticmethod
+    def vmap(
+        info: Any, dims: Dims, x: Tensor, g: Tensor, b: Tensor, eps: float
+    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+        count = info.batch_size
+        affine = (_beside(p, dim, 0, count) for p, dim in ((g, dims[1]), (b, dims[2])))
+        found = cast(Any, _BatchNorm).apply(_beside(x, dims[0], 1, count), *affine, eps)
+        places = (1, 0, 0)
+        return tuple(_apart(p, i, count) for p, i in zip(found, places, strict=True)), places
+
+
+class _BatchNormBackward(torch.autograd.Function):
+    """``(gx, gg, gb)`` from ``gy``: ``gx = g P gy``, ``gg = sum n gy``, ``gb = sum gy``.
+
+    ``P v = scale (v - mean(v) - n mean(n v))`` is symmetric, and what carries a cotangent of n back
+    to x. With A, B, C the cotangents of gx, gg, gb and N the numbers of a channel, what is
+    differentiated is  <A, g P gy> + B sum n gy + C sum gy,  of which
+
+        d / d gy = g P A + B n + C
+        d / d g  = sum gy P A
+        d / d x  = P (B gy - scale g (gg A + sum(n A) gy) / N) - scale g <gy, P A> n / N
+
+    the last term being owed to ``d scale / d x = -scale^2 n / N``.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, gy: Tensor, x: Tensor, g: Tensor, mean: Tensor, scale: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        gx, gg, gb = _projected(gy, x, g, mean, scale, eps)
+        ctx.save_for_backward(gy, x, g, mean, scale, gg)
+        ctx.eps = eps
+        return gx, gg, gb
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, A: Tensor, B: Tensor, C: Tensor) -> tuple[Any, ...]:
+        gy, x, g, mean, scale, gg = ctx.saved_tensors
+        one, size = torch.ones_like(g), x.numel() // len(g)
+        PA, nA, _ = _projected(A, x, one, mean, scale, ctx.eps)
+        dg = (gy * PA).sum((0, 2, 3))
+        dgy = torch.addcmul(_wide(C - B * scale * mean), x, _wide(B * scale))  # B n + C
+        dgy.addcmul_(PA, _wide(g))
+        share = scale * g / size
+        n = (A * _wide(-share * gg)).addcmul_(gy, _wide(B - share * nA))
+        dx, _, _ = _projected(n, x, one, mean, scale, ctx.eps)
+        slope = -share * dg * scale
+        dx.addcmul_(x, _wide(slope)).sub_(_wide(slope * mean))
+        return dgy, dx, dg, None, None, None
+
+
+def _projected(
+    v: Tensor, x: Tensor, g: Tensor, mean: Tensor, scale: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """``g P v``, ``sum n v`` and ``sum v``."""
+    found: tuple[Tensor, Tensor, Tensor] = aten.native_batch_norm_backward(
+        v, x, g, None, None, mean, scale, True, eps, [True, True, True]
+    )
+    return found
+
+
+def _wide(channels: Tensor) -> Tensor:
+    """``[c]`` beside ``[n, c, h, w]``."""
+    return channels.view(1, -1, 1, 1)
+
+
+def _beside(tensor: Tensor, dim: int | None, channels: int, count: int) -> Tensor:
+    """The ``count`` mapped ones (at ``dim``, or all the same) side by side in ``channels``."""
+    if dim is None:
+        tensor, dim = tensor.expand(count, *tensor.shape), 0
+    return tensor.movedim(dim, channels).flatten(channels, channels + 1)
+
+
+def _apart(tensor: Tensor, channels: int, count: int) -> Tensor:
+    """The reverse, the mapped ones in a dimension of their own at ``channels``."""
+    shape = tensor.shape
+    return tensor.reshape(*shape[:channels], count, -1, *shape[channels + 1 :])
