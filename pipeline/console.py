@@ -32,8 +32,7 @@ COLUMNS = {  # of summary.csv -> their headings; what all settings share is left
     "run": "run",
     "task": "task",
     "horizon": "k",
-    "leaps": "leaps",
-    "placement": "placement",
+    "options": "options",
     "metric": "metric",
     "value": "value",
     "train_cpu_seconds": "CPU s",
@@ -211,8 +210,8 @@ def _differs(name: str, rows: list[dict[str, str]]) -> bool:
 def _cell(name: str, row: dict[str, str]) -> str:
     text = row.get(name) or ""
     if name == "value" and text:
-        ci95 = float(row.get("ci95") or "nan")
-        return f"{100 * float(text):.1f} ± {100 * ci95:.1f} %"
+        low, high = (row.get(end) or "nan" for end in ("low", "high"))
+        return f"{100 * float(text):.1f} ({100 * float(low):.1f} .. {100 * float(high):.1f}) %"
     return (
         f"{float(text):.0f}" if name in ("train_cpu_seconds", "peak_memory_mib") and text else text
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from lazyleap.files import write_folder
-from lazyleap.settings import load
 from stages import folders
 from stages.program import Params, Traceback, run
 from stages.reporting.inputs import collect
@@ -14,9 +13,8 @@ from stages.reporting.page import build
 
 def main(params: Params = "params.yaml", traceback: Traceback = False) -> None:
     """Report the runs that are finished, and name those that are missing."""
-    settings = load(Path(params))
-    finished, missing = collect(settings)
-    write_folder(folders.results(settings.grid), build(settings, finished, missing))
+    found = collect(Path(params))
+    write_folder(folders.results(found.settings.grid), build(found))
 
 
 if __name__ == "__main__":

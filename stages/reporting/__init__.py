@@ -1,1 +1,1 @@
-"""The report of a grid: reads what the stages left, compares and draws. No DVC, no Prefect."""
+"""Turns descriptions of a grid's results into a page, charts and tables; knows no kind of task."""

@@ -1,240 +1,218 @@
-"""What every chart is drawn with: axes, marks, names; Altair and vl-convert, no network."""
+"""A described chart as Vega-Lite: one specification for the page, and for SVG and PNG files."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import lru_cache
 from typing import Any
 
-import altair as alt
-import pandas as pd
 import vl_convert
 
-from stages.reporting import naming, placing
-from stages.reporting.compare import Group
-from stages.reporting.placing import Box
+from lazyleap.report import Chart, Field, unique
 
-WIDTH, HEIGHT = 700, 380  # pixels of the plotting area
-INK, FAINT, GRID, PAPER = "#333333", "#8a8a8a", "#e3e3e3", "#ffffff"
-FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-PNG_SCALE = 2
-# To the right more, for a reader whose font is wider than the one the size was reckoned with.
-PADDING = {"left": 8, "top": 8, "bottom": 8, "right": 24}
+VERSION = "6.4"  # of Vega-Lite, in files and on the page alike
+# Told apart with red-green blindness too; each at least 3:1 on white and on the dark page.
+PALETTE = (
+    *("#d55e00", "#2c7fb8", "#0a8a66", "#b0529a", "#9a7200", "#7c68c4"),
+    *("#6b7785", "#c2413b", "#5a8a1f", "#a66a4a"),
+)
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 3])
+LIGHT, DARK = ("#1f2328", "#d8dee4"), ("#e6edf3", "#323b45")  # ink and lines
+HEIGHT, WIDTH = 300, 620
 
-
-@dataclass(frozen=True)
-class Chart:
-    """A finished drawing: ``name`` is its file's, ``words`` say it to who cannot see it."""
-
-    name: str
-    title: str
-    words: str
-    caption: str
-    svg: str
-    png: bytes
+Spec = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Axis:
-    """A scale from values to pixels and back; ``log`` is base 2."""
-
-    title: str
-    low: float
-    high: float
-    pixels: float
-    ticks: tuple[float, ...] | None = None
-    log: bool = False
-    flipped: bool = False
-
-    def to_pixel(self, value: float) -> float:
-        """Pixels from the left, or from the top for a flipped axis."""
-        low, high, value = (self._warp(v) for v in (self.low, self.high, value))
-        share = (value - low) / (high - low)
-        return self.pixels * (1 - share if self.flipped else share)
-
-    def to_value(self, pixel: float) -> float:
-        """The inverse of :meth:`to_pixel`."""
-        share = pixel / self.pixels
-        low, high = self._warp(self.low), self._warp(self.high)
-        value = low + (high - low) * (1 - share if self.flipped else share)
-        return float(2**value) if self.log else value
-
-    def scale(self) -> Any:
-        """The same as Vega-Lite's scale."""
-        kind = {"type": "log", "base": 2} if self.log else {"type": "linear"}
-        return alt.Scale(domain=[self.low, self.high], nice=False, zero=False, **kind)
-
-    def channel(self, kind: Callable[..., Any], field: str) -> Any:
-        """The Vega-Lite channel ``kind`` for a field, with title and ticks."""
-        ticks = {"tickCount": 8} if self.ticks is None else {"values": list(self.ticks)}
-        axis = alt.Axis(title=self.title, format="~r" if self.log else "~f", **ticks)
-        return kind(f"{field}:Q", scale=self.scale(), axis=axis)
-
-    def _warp(self, value: float) -> float:
-        return math.log2(value) if self.log else value
+@lru_cache
+def bundle() -> str:
+    """JavaScript that has ``vegaEmbed``, for a script element. Cost: seconds, once a process."""
+    script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VERSION)
+    return script.replace("</script", "<\\/script")
 
 
-@dataclass(frozen=True)
-class Mark:
-    """A point in pixels with half its error bar, the line it is part of and its seeds' heights."""
-
-    x: float
-    y: float
-    bar: float
-    group: Group
-    series: str
-    seeds: tuple[float, ...] = ()
-
-
-def vertical(title: str, values: Iterable[float], zero: bool = False) -> Axis:
-    """A vertical axis with some air around the values; from zero where that is the honest start."""
-    found = list(values)
-    low, high = min(found), max(found)
-    air = 0.08 * (high - low) or max(0.05 * abs(high), 0.5)
-    if zero:
-        return Axis(title, 0.0, 1.25 * high or 1.0, HEIGHT, flipped=True)  # room for names above
-    return Axis(title, low - air, high + air, HEIGHT, flipped=True)
-
-
-def marks_layers(marks: Sequence[Mark], x: Axis, y: Axis, lines: bool) -> list[Any]:
-    """Lines through each series, error bars and points, in the settings' colours and shapes."""
-    table = pd.DataFrame([_row(mark, x, y) for mark in marks])
-    base = alt.Chart(table).encode(
-        x=x.channel(alt.X, "x"), color=alt.Color("colour:N", scale=None), detail="series:N"
-    )
-    at_y = y.channel(alt.Y, "y")
-    bars = base.mark_rule(strokeWidth=1.6).encode(y=y.channel(alt.Y, "low"), y2="high:Q")
-    points = base.mark_point(filled=True, size=75, opacity=1).encode(
-        y=at_y, shape=alt.Shape("shape:N", scale=None)
-    )
-    joined = [base.mark_line(strokeWidth=1.8, opacity=0.75).encode(y=at_y)] if lines else []
-    return [*joined, *_seed_layer(marks, x, y), bars, points]
-
-
-def _seed_layer(marks: Sequence[Mark], x: Axis, y: Axis) -> list[Any]:
-    """A small ring for each seed of a mark that is a mean."""
-    rows = [{**_row(mark, x, y), "y": y.to_value(at)} for mark in marks for at in mark.seeds]
-    if not rows:
-        return []
-    rings = alt.Chart(pd.DataFrame(rows)).mark_point(size=28, strokeWidth=1.2, opacity=1)
-    colour = alt.Color("colour:N", scale=None)
-    return [rings.encode(x=x.channel(alt.X, "x"), y=y.channel(alt.Y, "y"), color=colour)]
-
-
-def label_layers(
-    labels: Sequence[placing.Label], hues: Sequence[str], x: Axis, y: Axis
-) -> list[Any]:
-    """Names beside what they name, with a thin line where they had to move away."""
-    rows = [
-        {
-            "text": label.text,
-            "align": label.align,
-            "colour": hue,
-            "far": label.far,
-            **{key: x.to_value(at) for key, at in _across(label).items()},
-            **{key: y.to_value(at) for key, at in _down(label).items()},
-        }
-        for label, hue in zip(labels, hues, strict=True)
-    ]
-    table = pd.DataFrame(rows)
-    texts = [
-        _texts(table[table["align"] == align], align, x, y) for align in ("left", "center", "right")
-    ]
-    leaders = alt.Chart(table[table["far"]]).mark_rule(strokeWidth=0.9, opacity=0.7)
-    tied = leaders.encode(
-        x=x.channel(alt.X, "x0"),
-        y=y.channel(alt.Y, "y0"),
-        x2="x1:Q",
-        y2="y1:Q",
-        color=alt.Color("colour:N", scale=None),
-    )
-    return [tied, *texts]
-
-
-def _texts(table: pd.DataFrame, align: str, x: Axis, y: Axis) -> Any:
-    marks = alt.Chart(table).mark_text(align=align, baseline="middle", fontSize=12)
-    return marks.encode(
-        x=x.channel(alt.X, "x"),
-        y=y.channel(alt.Y, "y"),
-        text="text:N",
-        color=alt.Color("colour:N", scale=None),
-    )
-
-
-def _across(label: placing.Label) -> dict[str, float]:
-    return {"x": label.x, "x0": label.anchor[0], "x1": label.tip[0]}
-
-
-def _down(label: placing.Label) -> dict[str, float]:
-    return {"y": label.middle, "y0": label.anchor[1], "y1": label.tip[1]}
-
-
-def name_marks(
-    marks: Sequence[Mark], named: Sequence[Mark], texts: Sequence[str], lines: Sequence[Box] = ()
-) -> list[placing.Label]:
-    """Labels beside the ``named`` marks that keep off all marks, bars, rings and ``lines``."""
-    obstacles = [
-        Box(m.x - 6, m.y - max(m.bar, 6) - 1, m.x + 6, m.y + max(m.bar, 6) + 1) for m in marks
-    ]
-    obstacles += [Box(m.x - 4, at - 4, m.x + 4, at + 4) for m in marks for at in m.seeds]
-    obstacles += lines
-    anchors = [(mark.x, mark.y, text) for mark, text in zip(named, texts, strict=True)]
-    return placing.around(anchors, obstacles, Box(2, 2, WIDTH + PADDING["right"] - 6, HEIGHT - 2))
-
-
-def joins(marks: Sequence[Mark]) -> list[Box]:
-    """Where the lines of :func:`marks_layers` run; marks in the order of their series."""
-    same = [(one, other) for one, other in pairwise(marks) if one.series == other.series]
-    return [b for one, other in same for b in placing.along((one.x, one.y), (other.x, other.y))]
-
-
-def render(
-    name: str,
-    title: str,
-    words: str,
-    caption: str,
-    layers: Sequence[Any],
-    width: float = WIDTH,
-    height: float = HEIGHT,
-) -> Chart:
-    """The layers as one drawing, titled, in SVG and PNG; equal input gives equal bytes."""
-    chart = (
-        alt.layer(*layers)
-        .properties(width=width, height=height, padding=PADDING, background=PAPER)
-        .properties(title=alt.Title(title, anchor="start", fontSize=15, offset=12, color=INK))
-        .configure(font=FONT)
-        .configure_view(stroke=None)
-        .configure_axis(**_AXIS)
-    )
-    spec = chart.to_json()
-    svg = vl_convert.vegalite_to_svg(spec)
-    return Chart(name, title, words, caption, svg, vl_convert.svg_to_png(svg, scale=PNG_SCALE))
-
-
-_AXIS: dict[str, Any] = {
-    "labelFontSize": 12,
-    "titleFontSize": 13,
-    "titleFontWeight": "normal",
-    "labelColor": INK,
-    "titleColor": INK,
-    "gridColor": GRID,
-    "domainColor": FAINT,
-    "tickColor": FAINT,
-    "titlePadding": 10,
-    "labelOverlap": "greedy",
-}
-
-
-def _row(mark: Mark, x: Axis, y: Axis) -> dict[str, Any]:
-    setting = mark.group.first.setting
+def config(colours: tuple[str, str]) -> Spec:
+    """Ink and lines of the light or the dark page."""
+    ink, lines = colours
+    words = {"labelColor": ink, "titleColor": ink, "titleFontWeight": 500}
+    axis = {"gridColor": lines, "domainColor": lines, "tickColor": lines, "labelLimit": 190}
     return {
-        "x": x.to_value(mark.x),
-        "y": y.to_value(mark.y),
-        "low": y.to_value(mark.y + mark.bar),
-        "high": y.to_value(mark.y - mark.bar),
-        "colour": naming.colour(setting),
-        "shape": naming.shape(setting),
-        "series": mark.series,
+        "background": None,
+        "font": "system-ui, Segoe UI, Roboto, Liberation Sans, Arial, sans-serif",
+        "axis": words | axis | {"labelFontSize": 12, "titleFontSize": 12},
+        "legend": words | {"labelLimit": 300},
+        "header": words,
+        "title": {"color": ink},
+        "text": {"color": ink},
+        "rule": {"color": ink},
+        "view": {"stroke": lines},
     }
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What a colour or a dash stands for in all charts of a task, whatever is hidden."""
+
+    field: Field
+    values: tuple[Any, ...]
+    dashed: bool
+
+    @property
+    def entries(self) -> list[tuple[Any, str]]:
+        """Each value with its colour, or the dashes of its line."""
+        marks = [" ".join(map(str, dash)) for dash in DASHES] if self.dashed else PALETTE
+        return [(value, marks[i % len(marks)]) for i, value in enumerate(self.values)]
+
+
+def legends(charts: Sequence[Chart]) -> list[Legend]:
+    """The legends that some charts share, by the key of their field."""
+    found: dict[str, Legend] = {}
+    for chart in (chart for chart in charts if chart.mark != "cell"):
+        for field, dashed in ((chart.colour, False), (chart.dash, True)):
+            if field is not None:
+                known = found[field.key].values if field.key in found else ()
+                values = unique([*known, *_values(chart, field)])
+                ordered = sorted(values) if field.type == "ordinal" else values
+                found[field.key] = Legend(field, tuple(ordered), dashed)
+    return list(found.values())
+
+
+def spec(chart: Chart, shared: Sequence[Legend]) -> Spec:
+    """The chart without its facets; what the task's legends hide is not drawn."""
+    hidden = [legend for legend in shared if all(legend.field.key in row for row in chart.rows)]
+    keys = [legend.field.key for legend in hidden]
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "description": f"{chart.title}. {chart.caption}",
+        "data": {"values": [dict(row) for row in chart.rows]},
+        "params": [{"name": f"hidden_{key}", "value": []} for key in keys],
+        "transform": [{"filter": f"indexof(hidden_{key}, datum.{key}) < 0"} for key in keys],
+        "encoding": {
+            "x": _axis(chart.x, chart.mark),
+            "y": _axis(chart.y, chart.mark),
+            "color": _colour(chart, shared),
+            **_dash(chart, shared),
+            **_apart(chart),
+        },
+        "layer": _layers(chart),
+    }
+
+
+def static(chart: Chart, shared: Sequence[Legend]) -> tuple[str, bytes]:
+    """The chart as SVG and PNG files: on white, with legend and facets."""
+    whole = spec(chart, shared) | {"config": config(LIGHT) | {"background": "white"}}
+    whole["title"] = {"text": chart.title, "anchor": "start"}
+    size = {"width": WIDTH, "height": {"step": 26} if chart.mark == "cell" else HEIGHT}
+    if chart.facet:
+        inner = {key: whole.pop(key) for key in ("encoding", "layer", "transform")}
+        whole["facet"] = _channel(chart.facet) | {"type": "nominal"}
+        whole |= {"columns": 2, "spec": inner | size | {"width": WIDTH // 2}}
+    else:
+        whole |= size
+    svg = str(vl_convert.vegalite_to_svg(whole, vl_version=VERSION))
+    return svg, vl_convert.svg_to_png(svg, scale=2.0)
+
+
+def usable(chart: Chart) -> Spec:
+    """What the page's script wants to know beside the specification."""
+    fields = [f for f in (*_told(chart), chart.facet) if f]
+    return {
+        "facet": chart.facet and {"key": chart.facet.key, "title": chart.facet.title},
+        "zoom": "quantitative" in (chart.x.type, chart.y.type) and chart.mark != "cell",
+        "columns": list({f.key: {"key": f.key, "title": f.title} for f in fields}.values()),
+        "height": {"step": 28} if chart.mark == "cell" else HEIGHT,
+    }
+
+
+def _layers(chart: Chart) -> list[Spec]:
+    told = {"tooltip": [_channel(f) | {"type": f.type} for f in _told(chart)]}
+    if chart.mark == "cell":
+        return [{"mark": "rect", "encoding": told}, *_text(chart, {"baseline": "middle"})]
+    if chart.mark == "point":
+        point = {"mark": {"type": "point", "filled": True, "size": 80, "opacity": 1}}
+        return [*_bars(chart), point | {"encoding": told}, *_text(chart, {"dx": 10})]
+    line = {"type": "line", "strokeWidth": 1.8}
+    if chart.mark == "step":
+        line["interpolate"] = "step-after"
+    dots = {"type": "point", "filled": True, "size": 28, "opacity": 1}
+    detail = {"detail": [{"field": f.key} for f in chart.tooltip if f.type == "nominal"]}
+    return [{"mark": line, "encoding": detail}, {"mark": dots, "encoding": told | _solid()}]
+
+
+def _solid() -> Spec:
+    return {"strokeDash": {"value": [1, 0]}}
+
+
+def _bars(chart: Chart) -> list[Spec]:
+    """Intervals, of rows that have one."""
+    if not any(row.get("low") is not None for row in chart.rows):
+        return []
+    ends = {"y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}}
+    given = [{"filter": "isValid(datum.low) && isValid(datum.high)"}]
+    return [{"transform": given, "mark": {"type": "rule", "strokeWidth": 1.5}, "encoding": ends}]
+
+
+def _text(chart: Chart, mark: Spec) -> list[Spec]:
+    if chart.text is None:
+        return []
+    side = {} if chart.mark == "cell" else {"align": "left"}
+    text: Spec = {"text": _channel(chart.text)}
+    if chart.mark == "cell":
+        dark = f"luminance(scale('color', datum.{chart.colour.key})) < 0.4"
+        text["color"] = {"condition": {"test": dark, "value": "white"}, "value": "black"}
+    return [{"mark": {"type": "text", "fontSize": 11} | mark | side, "encoding": text}]
+
+
+def _axis(field: Field, mark: str) -> Spec:
+    found = _channel(field) | {"type": field.type}
+    if mark == "cell":
+        return found | {"sort": None, "axis": {"labelAngle": 0, "title": field.title or None}}
+    if field.type == "quantitative":
+        whole = {"tickMinStep": 1} if field.format == "d" else {}
+        ticks = {"format": field.format} if field.format else {}
+        found["axis"] = {"title": field.title, "tickCount": 6} | whole | ticks
+        found["scale"] = {"type": "log"} if field.log else {"zero": False, "padding": 12}
+        return found
+    return found | {"axis": {"labelAngle": 0, "title": field.title}}
+
+
+def _colour(chart: Chart, shared: Sequence[Legend]) -> Spec:
+    field = chart.colour
+    if field.type != "quantitative":
+        return _channel(field) | {"type": "nominal", "scale": _scale(field, shared)}
+    scale: Spec = {"scheme": field.scheme} | ({"type": "log"} if field.log else {})
+    if field.middle is not None:
+        scale["domainMid"] = field.middle
+    return _channel(field) | {"type": field.type, "scale": scale}
+
+
+def _dash(chart: Chart, shared: Sequence[Legend]) -> Spec:
+    if chart.dash is None:
+        return {}
+    scale = _scale(chart.dash, shared)
+    return {"strokeDash": _channel(chart.dash) | {"type": "ordinal", "scale": scale}}
+
+
+def _scale(field: Field, shared: Sequence[Legend]) -> Spec:
+    legend = next(legend for legend in shared if legend.field.key == field.key)
+    return {"domain": list(legend.values), "range": list(DASHES if legend.dashed else PALETTE)}
+
+
+def _apart(chart: Chart) -> Spec:
+    """Marks at the same place of a scale of words stand side by side."""
+    if chart.mark != "point" or chart.x.type == "quantitative":
+        return {}
+    return {"xOffset": {"field": chart.colour.key}}
+
+
+def _told(chart: Chart) -> list[Field]:
+    return [*chart.tooltip, chart.x, chart.y]
+
+
+def _channel(field: Field) -> Spec:
+    found: Spec = {"field": field.key, "title": field.title}
+    return found | ({"format": field.format} if field.format else {})
+
+
+def _values(chart: Chart, field: Field) -> list[Any]:
+    return unique(row[field.key] for row in chart.rows)

@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any
 
-import pandas as pd
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lazyleap.config import Settings
 from lazyleap.errors import InputError
-from lazyleap.settings import Setting, resolve
+from lazyleap.items import FILE, Items
+from lazyleap.report import Group, Run
+from lazyleap.settings import load, resolve
 from stages import folders
-from stages.reporting.schema import METRICS, Json, Metrics, Parity, Record, Score
 
-CURVE = ["step", "accuracy", "ci95"]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PLAIN = ("task", "algorithm", "estimator", "horizon", "seed")  # every run has them
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A run with its measurements; ``curve`` and ``parity`` may not be there yet."""
+class _Json(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True)
 
-    setting: Setting
-    metrics: Metrics
-    record: Record
-    curve: pd.DataFrame | None
-    parity: Parity | None
 
-    @property
-    def name(self) -> str:
-        """The run's name in params.yaml."""
-        return self.setting.name
+class _Score(_Json):
+    value: Number
+    ci95: Size | None = None
+    low: Number | None = None
+    high: Number | None = None
+    n: Annotated[int, Field(ge=0)] | None = None
 
-    @property
-    def primary(self) -> Score:
-        """The score the run is judged by."""
-        return self.metrics.metrics[self.metrics.primary]
+
+class _Metrics(_Json):
+    """What every metrics.json has; the rest is its kind's own."""
+
+    dataset: str
+    metrics: dict[str, _Score]
+    primary: str
+    test_digest: str
+
+
+class _Record(_Json):
+    """What every record.json has; times in seconds, memory in MiB."""
+
+    meta_iterations: Annotated[int, Field(ge=0)]
+    train_cpu_seconds: Size
+    peak_memory_mib: Size
+    device: str
 
 
 @dataclass(frozen=True)
@@ -48,56 +62,138 @@ class Missing:
     reason: str
 
 
-def collect(settings: Settings) -> tuple[list[Finished], list[Missing]]:
-    """All runs of a grid in the order of its params.yaml, finished or missing.
+@dataclass(frozen=True)
+class Found:
+    """A grid's results: its settings by task, and what is missing.
+
+    ``here``: the folder of its params.yaml with a slash, or nothing.
+    """
+
+    here: str
+    settings: Settings
+    groups: dict[str, list[Group]]
+    missing: list[Missing]
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every finished run, in the order of params.yaml."""
+        named = {r.name: r for groups in self.groups.values() for g in groups for r in g.runs}
+        return [named[name] for name in self.settings.runs if name in named]
+
+
+def collect(params: Path) -> Found:
+    """All runs of a params.yaml, finished or missing; those that differ by seed alone together.
 
     Raises:
         InputError: if a file is there and cannot be used (not JSON, NaN, a wrong type).
     """
-    found = [_read(resolve(settings, name)) for name in settings.runs]
-    finished = [run for run in found if isinstance(run, Finished)]
-    return finished, [run for run in found if isinstance(run, Missing)]
+    settings = load(params)
+    found = [_read(settings, name) for name in settings.runs]
+    members: dict[tuple[str, str], list[Run]] = {}
+    for run in (run for run in found if isinstance(run, Run)):
+        members.setdefault((settings.runs[run.name].task, run.label), []).append(run)
+    groups: dict[str, list[Group]] = {}
+    for (task, _), runs in members.items():
+        groups.setdefault(task, []).append(Group(tuple(runs)))
+    ordered = {task: groups[task] for task in settings.tasks if task in groups}
+    here = "" if params.parent == Path() else f"{params.parent.as_posix()}/"
+    return Found(here, settings, ordered, [run for run in found if isinstance(run, Missing)])
 
 
-def _read(setting: Setting) -> Finished | Missing:
-    evaluated = folders.evaluated(setting.grid, setting.name)
-    needed = (
-        evaluated / "metrics.json",
-        folders.record(setting.grid, setting.name) / "record.json",
+def overrides(settings: Settings, name: str) -> dict[str, Any]:
+    """What a run says beside its task, algorithm, estimator, horizon and seed."""
+    said = settings.runs[name].model_dump(exclude_none=True)
+    return {key: value for key, value in said.items() if key not in PLAIN}
+
+
+def _read(settings: Settings, name: str) -> Run | Missing:
+    evaluated = folders.evaluated(settings.grid, name)
+    recorded = folders.record(settings.grid, name)
+    record, metrics = recorded / "record.json", evaluated / "metrics.json"
+    items = evaluated / FILE
+    if not record.is_file():
+        return Missing(name, f"not trained: no {record.as_posix()}")
+    if not metrics.is_file():
+        return Missing(name, f"trained, not evaluated: no {metrics.as_posix()}")
+    measured = parse(metrics, _Metrics)
+    if measured["primary"] not in measured["metrics"]:
+        raise InputError(f"{metrics}: primary: '{measured['primary']}' is not in its metrics")
+    if stale := _stale(settings, name, measured):
+        return Missing(name, f"{metrics.as_posix()} is of another setting: {stale}")
+    run = settings.runs[name]
+    head = run.algorithm if run.estimator == "none" else f"{run.algorithm} {run.estimator}"
+    horizon = "" if run.estimator == "none" else f" k={run.horizon}"
+    options = ", ".join(f"{key} {_words(v)}" for key, v in overrides(settings, name).items())
+    more = f" ({options})" if options else ""
+    return Run(
+        name=name,
+        label=head + horizon + more,
+        series=head + more,
+        algorithm=run.algorithm,
+        estimator=run.estimator,
+        horizon=run.horizon,
+        options=options,
+        seed=run.seed,
+        metrics=measured,
+        record=parse(record, _Record),
+        curve=_curve(evaluated / "curve.csv"),
+        items=Items.load(items) if items.is_file() else None,
+        folder=evaluated,
+        scalars=partial(_scalars, recorded / "tensorboard"),
     )
-    if absent := [path.as_posix() for path in needed if not path.is_file()]:
-        return Missing(setting.name, f"not there: {', '.join(absent)}")
-    metrics = parse(needed[0], METRICS.get(setting.task.kind, Metrics))
-    if metrics.primary not in metrics.metrics:
-        raise InputError(f"{needed[0]}: primary: '{metrics.primary}' is not in its metrics")
-    if stale := _stale(setting, metrics):
-        return Missing(setting.name, f"{needed[0].as_posix()} is of another setting: {stale}")
-    parity = folders.exported(setting.grid, setting.name) / "parity.json"
-    return Finished(
-        setting,
-        metrics,
-        parse(needed[1], Record),
-        _curve(evaluated / "curve.csv"),
-        parse(parity, Parity) if parity.is_file() else None,
-    )
 
 
-def _stale(setting: Setting, metrics: Metrics) -> str:
-    """What a result left by an earlier params.yaml disagrees in; empty if it is the setting's."""
+def parameters(settings: Settings, name: str) -> dict[str, Any]:
+    """All that a run was asked for."""
+    setting = resolve(settings, name)
+    return setting.to_dict() | {"test": _test(settings, name)}
+
+
+def _test(settings: Settings, name: str) -> dict[str, Any]:
+    """What its task says of testing."""
+    test = getattr(settings.tasks[settings.runs[name].task], "test", None)
+    return {} if test is None else dict(test.model_dump())
+
+
+class _Parity(_Json):
+    """What every parity.json has."""
+
+    ok: bool
+
+
+def checks(grid: str, run: Run) -> list[tuple[bool, str]]:
+    """What was checked of a run, and whether it holds."""
+    score, dirty = run.score(run.metrics["primary"]), run.record.get("dirty")
+    found = [(not dirty, "uncommitted changes" if dirty else "committed code")]
+    if score is not None and score.at_chance:
+        found.append((False, "at chance"))
+    parity = folders.exported(grid, run.name) / "parity.json"
+    if parity.is_file():
+        ok = bool(parse(parity, _Parity)["ok"])
+        found.append((ok, f"the ONNX file {'agrees' if ok else 'does not agree'} with PyTorch"))
+    return found
+
+
+def _words(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _stale(settings: Settings, name: str, metrics: Mapping[str, Any]) -> str:
+    """What a result left by an earlier params.yaml disagrees in; empty if it is the run's."""
+    run = settings.runs[name]
+    asked = run.model_dump(exclude_none=True) | _test(settings, name)
     return ", ".join(
-        f"{key} {found} where params.yaml says {asked}"
-        for key, (asked, found) in metrics.asked(setting).items()
-        if asked is not None and asked != found
+        f"{key} {metrics[key]} where params.yaml says {value}"
+        for key, value in asked.items()
+        if metrics.get(key, value) != value
     )
 
 
-_Model = TypeVar("_Model", bound=Json)
-
-
-def parse(path: Path, model: type[_Model]) -> _Model:
+def parse(path: Path, model: type[_Json]) -> dict[str, Any]:
     """A JSON file checked; InputError in one sentence if it is not what ``model`` says."""
     try:
-        return model.model_validate(json.loads(path.read_text(), parse_constant=_refuse))
+        content: dict[str, Any] = json.loads(path.read_text(), parse_constant=_refuse)
+        model.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -106,21 +202,28 @@ def parse(path: Path, model: type[_Model]) -> _Model:
         ) from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: is not usable JSON ({error})") from error
+    return content
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"holds {constant}, which is no number")
 
 
-def _curve(path: Path) -> pd.DataFrame | None:
+def _curve(path: Path) -> list[dict[str, str]]:
+    """Rows of curve.csv by its header; none without such a file."""
     if not path.is_file():
-        return None
-    try:
-        table = pd.read_csv(path)
-        by_target = [name for name in table.columns if name.startswith("success@")]
-        table = table[[*CURVE, *by_target]].astype(float)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: is not a table of {', '.join(CURVE)} ({error})") from error
-    if table.empty or not bool(table.map(lambda cell: abs(cell) < float("inf")).all(axis=None)):
-        raise InputError(f"{path}: is empty or holds a value that is no finite number")
-    return table
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _scalars(folder: Path, prefix: str) -> dict[str, float]:
+    """The last value of each TensorBoard tag that begins so. Cost: reads the events once."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 1, "images": 1})
+    if not folder.is_dir():
+        return {}
+    events.Reload()
+    tags = sorted(tag for tag in events.Tags()["scalars"] if tag.startswith(prefix))
+    return {tag: float(events.Scalars(tag)[-1].value) for tag in tags}

@@ -1,25 +1,23 @@
-"""All files of a grid's report: tables, charts and one page that works offline."""
+"""All files of a grid's report; the page holds its script, its data and its pictures."""
 
 from __future__ import annotations
 
-import re
+import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
-from lazyleap.config import Settings, TaskOptions
-from stages.reporting import drawing, naming, tables
-from stages.reporting.compare import Group, grouped
-from stages.reporting.inputs import Finished, Missing
-from stages.reporting.kinds import Kind, kind
-from stages.reporting.published import Published
-from stages.reporting.verdict import Verdict, caveats, judge
+from lazyleap.report import Cell, Chart, Group, Report, Score, Table, report_of
+from stages.reporting import caveats, common, drawing, grids, inputs, tables, verdict, wording
+from stages.reporting.inputs import Found
 
-TEMPLATE = "page.html.j2"
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -27,155 +25,154 @@ class Section:
     """One task of the page."""
 
     name: str
-    kind: Kind
-    task: TaskOptions
-    runs: tuple[Finished, ...]
     groups: tuple[Group, ...]
-    verdict: Verdict
-    charts: tuple[drawing.Chart, ...]
-    details: Any
+    report: Report
+
+    @cached_property
+    def verdicts(self) -> list[verdict.Verdict]:
+        """One a compared measure, the headline first."""
+        return [verdict.judge(self.groups, measure) for measure in self.report.compared]
+
+    @cached_property
+    def links(self) -> dict[str, str]:
+        """Where on the page each setting is told of in full, by its label."""
+        return {group.label: f"run-{group.first.name}" for group in self.groups}
+
+    @cached_property
+    def charts(self) -> list[Chart]:
+        """The kind's own charts among those of all kinds."""
+        return [*common.charts(self.groups, self.report.compared[:1]), *self.report.charts]
+
+    @cached_property
+    def legends(self) -> list[drawing.Legend]:
+        """What colours and dashes stand for in them."""
+        return drawing.legends(self.charts)
 
     @property
-    def heading(self) -> str:
-        """What the task is, in a few words."""
-        return self.kind.heading(self.task, self.runs)
+    def answers(self) -> list[str]:
+        """Who is best, under each measure."""
+        return [verdict.lead(one) for one in self.verdicts]
 
     @property
-    def protocol(self) -> list[str]:
-        """How the numbers came about."""
-        return self.kind.protocol(self.task, self.runs)
+    def sure(self) -> list[str]:
+        """How sure that is."""
+        said = verdict.sure(self.verdicts[0], self.report.sample, self.report.clusters)
+        return said + caveats.caveats(self.groups)
+
+    @cached_property
+    def settings(self) -> Table:
+        """All settings, best first."""
+        measures = [*self.report.compared, *self.report.further]
+        return grids.settings(self.groups, measures, self.verdicts[0])
 
     @property
-    def published(self) -> list[tuple[Published, list[Group]]]:
-        """Published figures and our settings of the same algorithm and estimator."""
-        return [
-            (figure, [g for g in self.groups if figure.fits(g)])
-            for figure in self.kind.published(self.task)
-        ]
+    def tables(self) -> list[Table]:
+        """What follows it."""
+        found = [grids.pairs(self.groups, self.verdicts[0]), *self.report.tables]
+        return [*found, grids.published(self.groups, self.report)]
 
     @property
-    def families(self) -> list[str]:
-        """The colours in use, in the palette's order."""
-        used = {naming.family(group.first.setting) for group in self.groups}
-        return [family for family in naming.HUES if family in used]
+    def budgets(self) -> Table:
+        """What each CPU budget buys, under the headline measure."""
+        return grids.budgets(self.verdicts[0])
 
 
-def build(
-    settings: Settings, finished: Sequence[Finished], missing: Sequence[Missing]
-) -> dict[str, str | bytes]:
+def build(found: Found) -> dict[str, str | bytes]:
     """Every file of results/GRID by name; the same inputs give the same bytes."""
-    sections = [
-        section
-        for name, task in settings.tasks.items()
-        if (section := _section(name, task, [r for r in finished if r.setting.task_name == name]))
+    sections = [_section(found, task, groups) for task, groups in found.groups.items()]
+    parts = [
+        (f"Task `{s.name}`: {s.report.heading}", [s.report.asked, *s.answers, *s.sure], s.settings)
+        for s in sections
     ]
     files: dict[str, str | bytes] = {
-        "summary.csv": tables.summary_table(finished).to_csv(index=False, lineterminator="\n"),
-        "metrics.csv": tables.metrics_table(finished).to_csv(index=False, lineterminator="\n"),
-        "summary.md": tables.markdown(settings.grid, finished, missing) + _more(sections),
-        "report.html": _page(settings, finished, missing, sections),
+        "summary.csv": tables.summary_csv(found),
+        "metrics.csv": tables.metrics_csv(found),
+        "pairs.csv": tables.pairs_csv({s.name: s.verdicts for s in sections}),
+        "summary.md": tables.summary_md(found, parts),
+        "report.html": _page(found, sections),
     }
-    for chart in (chart for section in sections for chart in section.charts):
-        files |= {f"{chart.name}.svg": chart.svg, f"{chart.name}.png": chart.png}
+    for name, chart, legends in _named(sections):
+        files[f"{name}.svg"], files[f"{name}.png"] = drawing.static(chart, legends)
     return files
 
 
-def _more(sections: Sequence[Section]) -> str:
-    """What the kinds of task add to summary.md."""
-    said = [(s.name, s.kind.markdown(s.task, s.groups)) for s in sections]
-    return "".join(f"\n## Task `{name}`\n\n{words}\n" for name, words in said if words)
+def _section(found: Found, task: str, groups: Sequence[Group]) -> Section:
+    options = found.settings.tasks[task]
+    return Section(task, tuple(groups), report_of(options.kind)(options, groups))
 
 
-def _section(name: str, task: TaskOptions, runs: Sequence[Finished]) -> Section | None:
-    if not runs:
-        return None
-    own, groups = kind(task.kind), grouped(runs)
-    return Section(
-        name,
-        own,
-        task,
-        tuple(runs),
-        tuple(groups),
-        judge(runs, own.HIGHER),
-        tuple(own.charts(name, groups)),
-        own.details(task, groups),
-    )
+def _named(sections: Sequence[Section]) -> list[tuple[str, Chart, list[drawing.Legend]]]:
+    """Every chart with the name of its files and the legends that its task shares."""
+    return [(f"{s.name}-{chart.name}", chart, s.legends) for s in sections for chart in s.charts]
 
 
-def _page(
-    settings: Settings,
-    finished: Sequence[Finished],
-    missing: Sequence[Missing],
-    sections: Sequence[Section],
-) -> str:
-    records = [run.record for run in finished]
+def _page(found: Found, sections: Sequence[Section]) -> str:
+    drawn = {
+        name: {"spec": drawing.spec(chart, legends)} | drawing.usable(chart)
+        for name, chart, legends in _named(sections)
+    }
+    values = {s.name: {one.field.key: one.values for one in s.legends} for s in sections}
+    light, dark = drawing.config(drawing.LIGHT), drawing.config(drawing.DARK)
     return (
         _environment()
-        .get_template(TEMPLATE)
+        .get_template("page.html.j2")
         .render(
-            settings=settings,
-            finished=finished,
-            missing=missing,
+            found=found,
             sections=sections,
-            commits=sorted({record.commit or "not recorded" for record in records}),
-            machines=sorted({_machine(run) for run in finished}),
-            dates=sorted({record.finished[:10] for record in records if record.finished}),
-            caveats=caveats,
-            kind=lambda run: kind(run.setting.task.kind),
+            data=_json({"charts": drawn, "legends": values, "light": light, "dark": dark}),
+            bundle=drawing.bundle() if drawn else "",
+            style=(HERE / "page.css").read_text(),
+            script=(HERE / "page.js").read_text(),
             definitions=tables.DEFINITIONS,
-            hues=naming.HUES,
-            ink=drawing,
+            parameters=lambda run: yaml.safe_dump(
+                inputs.parameters(found.settings, run.name), sort_keys=False
+            ),
+            checks=lambda run: inputs.checks(found.settings.grid, run),
         )
     )
 
 
+def _json(content: Any) -> str:
+    """JSON that may stand in a script element whatever its strings are."""
+    return json.dumps(content, allow_nan=False).replace("<", "\\u003c")
+
+
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(HERE),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
     environment.filters |= {
-        "percent": lambda score: tables.percent(*score).replace(" ", "\N{NO-BREAK SPACE}"),
-        "shown": lambda score: tables.shown(*score).replace(" ", "\N{NO-BREAK SPACE}"),
-        "points": _points,
-        "seconds": tables.seconds,
-        "mib": tables.mib,
-        "metric": tables.metric_words,
-        "family": lambda group: naming.family(group.first.setting),
-        "inline": _inline,
-        "plain": _plain,
+        "shown": wording.shown,
+        "title": wording.unit_title,
+        "number": _sortable,
+        "facts": _facts,
+        "base64": lambda data: base64.b64encode(data).decode(),
     }
     return environment
 
 
-def _machine(run: Finished) -> str:
-    record = run.record
-    plural = "" if record.threads == 1 else "s"
-    threads = "" if record.threads is None else f", {record.threads} thread{plural} a process"
-    return f"{_plain(record.hardware)} ({record.device}{threads})"
+def _sortable(cell: Cell) -> float | None:
+    """What a cell is sorted by if it is a number."""
+    value = cell.value if isinstance(cell, Score) else cell
+    return value if isinstance(value, int | float) else None
 
 
-def _points(gap: float, half: float) -> str:
-    """A difference in percentage points with its half-width."""
-    sign = "−" if round(gap, 3) < 0 else "+" if round(gap, 3) > 0 else ""
-    return f"{sign}{abs(100 * gap):.1f} ± {100 * half:.1f}".replace(" ", "\N{NO-BREAK SPACE}")
+def _facts(content: dict[str, Any]) -> list[tuple[str, str]]:
+    """A JSON file's plain entries as words."""
+    return [(key.replace("_", " "), _plain(value)) for key, value in content.items()]
 
 
 def _plain(value: Any) -> str:
-    """A recorded value as words."""
     if value is None:
-        return "not recorded"
+        return wording.DASH
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
-        return ", ".join(f"{key} {found}" for key, found in value.items())
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _inline(chart: drawing.Chart) -> Markup:
-    """The SVG as part of the page: one image with words, no identifiers that could clash."""
-    svg = re.sub(r'\bid="(\w+)"', rf'id="{chart.name}-\1"', chart.svg)
-    svg = re.sub(r"url\(#(\w+)\)", rf"url(#{chart.name}-\1)", svg)
-    head = Markup('<svg role="img" aria-label="{}. {}" ').format(chart.title, chart.words)
-    return head + Markup(svg.removeprefix("<svg "))
+        return ", ".join(f"{key} {_plain(found)}" for key, found in value.items())
+    if isinstance(value, list):
+        return " ".join(map(_plain, value))
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)

@@ -1,101 +1,197 @@
-"""Who wins, computed: at equal meta-iterations, at equal CPU time, at equal test-time steps."""
+"""Who wins, and how sure that is: differences item by item and seed by seed, at equal compute."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Literal
 
-from stages.reporting.compare import Budget, Group, Standing, beaten_by, budgets, grouped, standings
-from stages.reporting.inputs import Finished
+from lazyleap.comparison import EQUAL, Candidate, Comparison, Run, compare
+from lazyleap.errors import InputError
+from lazyleap.report import Group, Measure, Score
+from lazyleap.statistics import LEVEL, holm
+from stages.reporting.wording import capital, listed, plural, said
+
+Word = Literal["best", "behind", "undecided", "not compared"]
 
 
 @dataclass(frozen=True)
-class Field:
-    """The settings of a task that had the same number of meta-iterations, best first."""
+class Standing:
+    """A setting against the best of its field; ``against`` is its own minus the best's value."""
 
-    meta_iterations: int
-    standings: tuple[Standing, ...]
+    group: Group
+    score: Score
+    against: Comparison | None
+    word: Word
 
-    def of(self, verdict: str) -> list[Standing]:
-        """Those with a verdict: best, tie or behind."""
-        return [standing for standing in self.standings if standing.verdict == verdict]
+
+@dataclass(frozen=True)
+class Budget:
+    """From ``cpu_seconds`` of training on, the field of those that cost no more, best first."""
+
+    cpu_seconds: float
+    field: tuple[Standing, ...]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """All that is said of who wins in one task."""
+    """All that is said of one measure; empty ``field``: no setting has it, or no way is better."""
 
-    fields: tuple[Field, ...]
+    measure: Measure
+    field: tuple[Standing, ...]
     budgets: tuple[Budget, ...]
-    beaten: dict[str, Group | None]
-    same_steps: tuple[tuple[str, tuple[Standing, ...]], ...]
+    pairs: tuple[Comparison, ...]
 
     @property
-    def outpriced(self) -> list[str]:
-        """Settings that one of the same price or cheaper clearly beats."""
-        return [label for label, rival in self.beaten.items() if rival is not None]
-
-    @property
-    def bargain(self) -> Group | None:
-        """The cheapest that ties with the best of all budgets; None if the best has no tie."""
-        last = self.budgets[-1]
-        cheapest = min((last.best, *last.ties), key=lambda group: group.cpu_seconds)
-        return None if cheapest is last.best else cheapest
+    def comparisons(self) -> list[Comparison]:
+        """Those with the best of all."""
+        return [s.against for s in self.field if s.against is not None]
 
 
-def judge(runs: Sequence[Finished], higher: bool) -> Verdict:
-    """The verdict over one task's finished runs (at least one)."""
-    groups = grouped(runs)
-    counts = sorted({group.first.record.meta_iterations for group in groups})
-    fields = [Field(n, tuple(standings(_with(groups, n), higher))) for n in counts]
-    beaten = {group.label: beaten_by(group, groups, higher) for group in groups}
-    return Verdict(
-        tuple(fields), tuple(budgets(groups, higher)), beaten, _same_steps(runs, counts, higher)
+def judge(groups: Sequence[Group], measure: Measure) -> Verdict:
+    """The verdict over one task's settings under one measure."""
+    if measure.higher is None:
+        return Verdict(measure, (), (), ())
+    pairs = family(list(combinations(groups, 2)), measure)
+    return Verdict(measure, standings(groups, measure), budgets(groups, measure), tuple(pairs))
+
+
+def standings(groups: Sequence[Group], measure: Measure) -> tuple[Standing, ...]:
+    """Those that have the measure, best first, each against the best."""
+    scored = [(g, s) for g in groups if (s := g.score(measure.metric)) is not None]
+    scored.sort(key=lambda pair: -pair[1].value if measure.higher else pair[1].value)
+    best = scored[0][0] if scored else None
+    found = family([(g, best) for g, _ in scored[1:] if best], measure)
+    against = {one.first: one for one in found}
+    return tuple(
+        Standing(g, s, against.get(g.label), _word(g is best, against.get(g.label)))
+        for g, s in scored
     )
 
 
-def _with(groups: Sequence[Group], meta_iterations: int) -> list[Group]:
-    return [g for g in groups if g.first.record.meta_iterations == meta_iterations]
+def _word(best: bool, against: Comparison | None) -> Word:
+    if best:
+        return "best"
+    if against is None:
+        return "not compared"
+    return "behind" if against.verdict == "worse" else "undecided"
 
 
-def _same_steps(
-    runs: Sequence[Finished], counts: Sequence[int], higher: bool
-) -> tuple[tuple[str, tuple[Standing, ...]], ...]:
-    """Standings under each metric that all runs have, where all had the same meta-iterations."""
-    if len(counts) != 1 or len({run.metrics.primary for run in runs}) == 1:
-        return ()  # the headline table says it already, or it would compare unequal budgets
-    shared = [
-        name for name in runs[0].metrics.metrics if all(name in run.metrics.metrics for run in runs)
-    ]
-    return tuple((name, tuple(standings(grouped(runs, name), higher))) for name in shared)
+def budgets(groups: Sequence[Group], measure: Measure) -> tuple[Budget, ...]:
+    """One entry wherever a dearer setting takes the lead; equal costs are those within a tenth."""
+    found: list[Budget] = []
+    for seconds in sorted({g.recorded("train_cpu_seconds") for g in groups}):
+        field = standings([g for g in groups if _costs(g, seconds)], measure)
+        if field and (not found or field[0].group is not found[-1].field[0].group):
+            found.append(Budget(seconds, field))
+    return tuple(found)
 
 
-def caveats(runs: Sequence[Finished], sample: str = "episodes") -> list[str]:
-    """What a reader must know before believing a difference; only what applies.
-
-    ``sample``: what the intervals of a single run are over, episodes or images of the test.
-    """
-    said = [_seed_caveat(runs, sample)]
-    if len({(str(run.record.hardware), run.record.device) for run in runs}) > 1:
-        said.append("The settings ran on different machines: their CPU times do not compare.")
-    if any(run.record.device != "cpu" for run in runs):
-        said.append("CPU seconds leave out what an accelerator did.")
-    if dirty := [run.name for run in runs if run.record.dirty]:
-        said.append(f"Trained from a working tree with uncommitted changes: {', '.join(dirty)}.")
-    if resumed := [run.name for run in runs if run.record.resumed]:
-        said.append(f"Interrupted and resumed: {', '.join(resumed)}.")
-    return said
+def _costs(group: Group, seconds: float) -> bool:
+    """Whether it trained for no more than so long, within what counts as equal."""
+    return group.recorded("train_cpu_seconds") * (1 - EQUAL) <= seconds
 
 
-def _seed_caveat(runs: Sequence[Finished], sample: str) -> str:
-    counts = {len(group.runs) for group in grouped(runs)}
-    if max(counts) == 1:
-        return (
-            f"One seed a setting: the intervals cover the choice of test {sample}, not the luck "
-            "of training. Small differences may turn with another seed."
+def family(pairs: Sequence[tuple[Group, Group]], measure: Measure) -> list[Comparison]:
+    """Comparisons that are corrected together (Holm); pairs that share no item are left out."""
+    found = [one for a, b in pairs if (one := _pair(a, b, measure)) is not None]
+    adjusted = holm([one.p for one in found])
+    return [_judged(one, p, measure) for one, p in zip(found, adjusted, strict=True)]
+
+
+def _pair(one: Group, other: Group, measure: Measure) -> Comparison | None:
+    candidates = [_candidate(group, measure) for group in (one, other)]
+    if not all(candidate.runs for candidate in candidates) or measure.higher is None:
+        return None
+    try:
+        found = compare(
+            candidates, measure.metric, higher=measure.higher, against=candidates[1].name
         )
-    few = "" if min(counts) > 1 else " Settings with a single seed have the first part only."
-    return (
-        f"Intervals of settings with several seeds add the variance over test {sample} and the "
-        f"t-interval over seeds (wide for two or three seeds).{few}"
+    except InputError:  # no seed in common, or other test items: nothing to compare
+        return None
+    return found[0]
+
+
+def _candidate(group: Group, measure: Measure) -> Candidate:
+    runs = [r for r in group.runs if r.items is not None and measure.metric in r.items.values]
+    return Candidate(
+        group.label,
+        tuple(Run(r.seed, r.items, float(r.record["train_cpu_seconds"])) for r in runs if r.items),
     )
+
+
+def _judged(one: Comparison, adjusted: float, measure: Measure) -> Comparison:
+    better = (one.difference > 0) == measure.higher
+    decided: Literal["better", "worse"] = "better" if better else "worse"
+    return replace(
+        one, adjusted=adjusted, verdict=decided if adjusted <= 1 - LEVEL else "undecided"
+    )
+
+
+def lead(verdict: Verdict) -> str:
+    """Who is best under the measure, and which others it is told apart from."""
+    measure, field = verdict.measure, verdict.field
+    if not field:
+        return f"{capital(measure.title)}: not ranked: no file says which way is better."
+    best = field[0]
+    head = f"{capital(measure.title)}: {best.group.label}, {full(best, measure)}"
+    if len(field) == 1:
+        return f"{head}; one setting alone."
+    return f"{head}, the best of {len(field)}. {_told(field)}"
+
+
+def full(standing: Standing, measure: Measure) -> str:
+    """A setting's score, and what must stand beside it."""
+    words, beside = said(standing.score, measure), measure.beside
+    score = standing.group.score(beside.metric) if beside else None
+    return f"{words}, {beside.title} {said(score, beside)}" if beside and score else words
+
+
+def _told(field: Sequence[Standing]) -> str:
+    named = {
+        word: [s.group.label for s in field if s.word == word]
+        for word in ("behind", "undecided", "not compared")
+    }
+    words = {
+        "behind": "Clearly behind it",
+        "undecided": "Not told apart from it",
+        "not compared": "Without results of single test items in common with it",
+    }
+    return " ".join(f"{words[word]}: {listed(names)}." for word, names in named.items() if names)
+
+
+def sure(verdict: Verdict, sample: str, clusters: str) -> list[str]:
+    """How the differences were judged, a sentence each."""
+    found = verdict.comparisons
+    if not found:
+        return []
+    seeds = {one.seeds for one in found}
+    told = [
+        f"Differences are taken {sample[:-1]} by {sample[:-1]} on the same "
+        f"{plural(found[0].items, sample[:-1])}, seed by seed."
+    ]
+    if of := sorted({one.clusters for one in found if one.clusters is not None}):
+        told.append(
+            f"They were made of {of[-1]:,} {clusters}, which the intervals take for a sample of "
+            "such."
+        )
+    told.append(_seeds(seeds, sample))
+    if len(found) > 1:
+        told.append(
+            f"{len(found)} comparisons with the best are corrected together (Holm); the best of "
+            f"{len(found) + 1} is itself a little flattered by chance."
+        )
+    return told
+
+
+def _seeds(seeds: set[int], sample: str) -> str:
+    if seeds == {1}:
+        return (
+            "One seed a setting: nothing is decided. Intervals are of these trained models on "
+            f"other {sample}; another seed of training may turn any difference."
+        )
+    few = " (pairs with a single common seed are undecided)" if 1 in seeds else ""
+    least, most = min(seeds), max(seeds)
+    count = f"{most}" if least == most else f"{least} to {most}"
+    return f"Seeds are the unit: {count} in common a pair{few}; t-intervals over them are wide."

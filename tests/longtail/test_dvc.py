@@ -48,7 +48,7 @@ def test_default_settings_from_prepare_to_report_and_nothing_twice(
         assert tags <= defined(ALL, "Of long-tailed classification")
     assert tags >= defined("Of long-tailed classification")  # the learned weighting's, the last
     page = (longtail / "results/quick/report.html").read_text()
-    assert "reweight lazy k=5, end" in page
+    assert "reweight lazy k=5 (placement end)" in page
     assert ran(repro()) == set()
     edit(longtail / "params.yaml", lambda p: p["tasks"][TASK]["test"].update(few=4))
     again = {f"{stage}@{run}" for stage in ("evaluate", "export") for run in RUNS}

@@ -90,10 +90,10 @@ def test_a_terminal_draws_progress_and_keeps_finished_lines():
 def test_the_table_shows_percent_and_what_is_there(tmp_path):
     file = tmp_path / "summary.csv"
     file.write_text(
-        "run,task,horizon,metric,value,ci95\n"
-        "a,glyphs,5,accuracy@5,0.6214,0.008\nb,glyphs,1,accuracy@1,0.5,0.01\n"
+        "run,task,horizon,metric,value,low,high\n"
+        "a,glyphs,5,accuracy@5,0.6214,0.61,0.63\nb,glyphs,1,accuracy@1,0.5,0.49,0.51\n"
     )
     table = summary(file)
     assert [column.header for column in table.columns] == ["run", "k", "metric", "value"]
-    assert list(table.columns[-1].cells) == ["62.1 ± 0.8 %", "50.0 ± 1.0 %"]
+    assert list(table.columns[-1].cells) == ["62.1 (61.0 .. 63.0) %", "50.0 (49.0 .. 51.0) %"]
     assert summary(tmp_path / "none.csv") is None

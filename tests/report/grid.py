@@ -1,4 +1,4 @@
-"""A made-up grid on disk: the files the stages would leave, with invented numbers."""
+"""The default grid with made-up results: what the stages would leave of each run and seed."""
 
 from __future__ import annotations
 
@@ -6,124 +6,144 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
-from lazyleap.settings import load, resolve
+from lazyleap.items import FILE, Items
+from lazyleap.statistics import interval, proportion
 from stages import folders
 
-
-def task(way: int = 5, reader: str = "omniglot") -> dict[str, Any]:
-    return {
-        "kind": "fewshot",
-        "dataset": {"reader": reader, "source": "data/raw/omniglot", "splits": "s", "size": 28},
-        "draw": {"way": way, "shot": 1, "query": 5, "validation_episodes": 60}
-        | {"test_episodes": 600, "seed": 0},
-        "model": {"backbone": "conv4", "width": 32, "norm": "batch", "downsample": "stride"},
-        "training": {"way": way, "shot": 1, "query": 3, "meta_batch": 4, "meta_iterations": 300}
-        | {"validate_every": 100, "log_every": 10},
-        "test": {"steps": [1, 5], "curve_episodes": 100, "curve_steps": 50},
-    }
+GRID = "toy"
+DEFAULT = Path(__file__).parents[2] / "params.yaml"
+CPU = 40.0  # of a run of horizon 1, in seconds
 
 
-def algorithm() -> dict[str, Any]:
-    outer = {"optimizer": "adam", "lr": 0.003, "schedule": "cosine", "clip_norm": 10.0}
-    return {"inner_lr": 0.1, "momentum": 0.0, "outer": outer}
+def params(seeds: int = 3, **runs: dict[str, Any]) -> dict[str, Any]:
+    """The default parameters, each run with some seeds, and further runs."""
+    content = yaml.safe_load(DEFAULT.read_text()) | {"grid": GRID}
+    each = [(name, run, seed) for name, run in content["runs"].items() for seed in range(seeds)]
+    content["runs"] = {f"{name}-s{s}": run | {"seed": s} for name, run, s in each} | runs
+    return content
 
 
-def run(
-    estimator: str, horizon: int, algorithm: str = "maml", seed: int = 0, **more: Any
-) -> dict[str, Any]:
-    base = {"task": "omni", "algorithm": algorithm, "estimator": estimator, "horizon": horizon}
-    return {**base, "seed": seed, **more}
-
-
-def many() -> dict[str, dict[str, Any]]:
-    """Ten settings as in the default grid, one of them with three seeds."""
-    start: dict[str, Any] = {"placement": "start"}
-    lazy = {f"maml-lazy-k{k}": run("lazy", k, **start) for k in (5, 10, 20)}
-    seeds = {f"maml-lazy-k10-s{s}": run("lazy", 10, seed=s, **start) for s in (1, 2)}
-    return {
-        "maml-exact-k1": run("exact", 1),
-        "maml-exact-k5": run("exact", 5),
-        "maml-first-order-k10": run("first_order", 10),
-        **lazy,
-        **seeds,
-        "maml-lazy-end-k10": run("lazy", 10, placement="end"),
-        "maml-lazy-3leaps-k20": run("lazy", 20, leaps=3, **start),
-        "meta-sgd-lazy-k10": run("lazy", 10, "meta_sgd", **start),
-        "anil-lazy-k10": run("lazy", 10, "anil", **start),
-    }
-
-
-def write_params(root: Path, runs: dict[str, dict[str, Any]], **tasks: dict[str, Any]) -> Path:
-    estimators = {name: {} for name in ("first_order", "exact", "unrolled", "reptile")}
-    settings = {"root": ".", "here": "", "grid": "toy", "threads": 1, "device": "cpu"}
-    blocks = {
-        "tasks": tasks or {"omni": task()},
-        "algorithms": {name: algorithm() for name in ("maml", "meta_sgd", "anil")},
-        "estimators": {**estimators, "lazy": {"leaps": 1, "lam": 1.0}},
-        "surrogates": {},
-        "targets": {},
-        "runs": runs,
-    }
+def write(root: Path, content: dict[str, Any], **better: float) -> Path:
+    """params.yaml and the results of all of its runs; some are better than others by so much."""
     path = root / "params.yaml"
-    path.write_text(yaml.safe_dump({**settings, **blocks}, sort_keys=False))
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    for index, name in enumerate(content["runs"]):
+        extra = better.get(name.rpartition("-s")[0].replace("-", "_"), 0.0)
+        write_run(root, content, name, extra + 0.004 * (index // 3 % 7))
     return path
 
 
-def write_run(root: Path, name: str, accuracy: float, cpu: float = 50.0, **record: Any) -> None:
-    """All files of one run; accuracies after 1 and 5 steps are lower by a little."""
-    setting = resolve(load(root / "params.yaml"), name)
-    primary = f"accuracy@{setting.horizon}"
-    lower = {f"accuracy@{s}": accuracy - 0.02 / s for s in (1, 5) if s != setting.horizon}
-    scores = {key: {"value": v, "ci95": 0.006, "n": 600} for key, v in lower.items()}
-    scores[primary] = {"value": accuracy, "ci95": 0.006, "n": 600}
-    plain = {key: getattr(setting, key) for key in ("algorithm", "estimator", "horizon", "seed")}
-    lazy = {key: getattr(setting, key) for key in ("leaps", "placement", "lam")}
-    metrics = {"run": name, "grid": "toy", "task": setting.task_name, "kind": "fewshot"}
-    metrics |= {"dataset": "omniglot", **plain, **lazy, "metrics": scores}
-    metrics |= {"primary": primary, "test_digest": "ab" * 32}
-    _json(root / folders.evaluated("toy", name) / "metrics.json", metrics)
-    _json(root / folders.record("toy", name) / "record.json", _record(setting, cpu) | record)
-    parity = {"max_abs_diff": 2.4e-6, "tolerance": 1e-4, "ok": True}
-    _json(root / folders.exported("toy", name) / "parity.json", parity)
-    rows = [f"{s},{0.2 if s == 0 else accuracy - 0.1 / s:.4f},0.015" for s in range(51)]
-    curve = root / folders.evaluated("toy", name) / "curve.csv"
-    curve.write_text("step,accuracy,ci95\n" + "\n".join(rows) + "\n")
+def write_run(root: Path, content: dict[str, Any], name: str, better: float = 0.0) -> None:
+    """All files of one run."""
+    run = content["runs"][name]
+    task = content["tasks"][run["task"]]
+    folder = root / folders.evaluated(GRID, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    chance = np.random.default_rng([run["seed"], run["horizon"], len(name)])
+    metrics, items, curve = MADE[task["kind"]](run, task, better, chance, folder)
+    items.save(folder / FILE)
+    about = {"run": name, "grid": GRID, "kind": task["kind"], "test_digest": "ab" * 32}
+    about |= {"dataset": task["dataset"]["reader"]}
+    save(folder / "metrics.json", about | run | metrics)
+    (folder / "curve.csv").write_text("\n".join(",".join(map(str, row)) for row in curve) + "\n")
+    save(root / folders.record(GRID, name) / "record.json", record(run))
+    parity = {"max_abs_diff": 2e-6, "tolerance": 1e-4, "ok": True}
+    save(root / folders.exported(GRID, name) / "parity.json", parity)
 
 
-def write_grid(root: Path, runs: dict[str, dict[str, Any]] | None = None) -> Path:
-    """A grid of :func:`many` runs with results but for the last, which is missing."""
-    names = list(runs := runs or many())
-    path = write_params(root, runs)
-    for index, name in enumerate(names[:-1]):
-        horizon = runs[name]["horizon"]
-        accuracy = 0.74 + 0.013 * ((7 * index) % len(names)) - 0.001 * horizon
-        write_run(root, name, accuracy, cpu=30.0 + 2.7 * horizon + 4 * index)
-    return path
+def save(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
 
 
-def _record(setting: Any, cpu: float) -> dict[str, Any]:
+def edit(path: Path, **changed: Any) -> None:
+    """Change entries of a JSON file."""
+    save(path, json.loads(path.read_text()) | changed)
+
+
+def record(run: dict[str, Any]) -> dict[str, Any]:
+    trained = run["algorithm"] not in ("zoo", "square", "random_direction")
+    cpu = trained * (CPU + 7.0 * (run["horizon"] - 1) + 0.5 * run["seed"])
     return {
-        "meta_iterations": setting.meta_iterations,
+        "meta_iterations": trained * 300,
         "train_cpu_seconds": cpu,
-        "train_wall_seconds": cpu * 1.1,
-        "peak_memory_mib": 400.0 + 3 * setting.horizon,
+        "train_wall_seconds": 1.05 * cpu,
+        "peak_memory_mib": 400.0 + 3 * run["horizon"],
         "device": "cpu",
         "hardware": "an invented processor",
-        "python": "3.11.0",
-        "torch": "2.13.0",
         "threads": 1,
         "commit": "0123456789abcdef0123456789abcdef01234567",
         "dirty": False,
-        "seed": setting.seed,
-        "resumed": False,
-        "command": f"python -m stages.train --params params.yaml {setting.name}",
-        "best_iteration": 300,
-        "best_validation": 0.8,
+        "command": "python -m stages.train",
     }
 
 
-def _json(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
+def _fewshot(run, task, better, chance, folder) -> tuple[dict[str, Any], Items, list[Any]]:
+    episodes, way = task["draw"]["test_episodes"], task["draw"]["way"]
+    hard = np.random.default_rng(0).normal(0, 0.08, episodes)  # the same for every run
+    steps = sorted({*task["test"]["steps"], run["horizon"]})
+    values = {
+        f"accuracy@{s}": np.clip(0.7 + better - 0.1 / (s + 1) + hard + noise, 0, 1)
+        for s in steps
+        for noise in [chance.normal(0, 0.02, episodes)]
+    }
+    classes = np.random.default_rng(1).integers(0, 60, (episodes, way))
+    metrics = {name: interval(v, (0.0, 1.0)) for name, v in values.items()}
+    rows = [(s, 0.2 if s == 0 else 0.7 + better - 0.1 / (s + 1), 0.01) for s in range(21)]
+    primary = f"accuracy@{run['horizon']}"
+    said = {"metrics": metrics, "primary": primary}
+    return said, Items(values, {"clusters": classes}), [("step", "accuracy", "ci95"), *rows]
+
+
+def _longtail(run, task, better, chance, folder) -> tuple[dict[str, Any], Items, list[Any]]:
+    sizes = [500, 200, 90, 40, 12, 5]
+    labels = np.arange(6).repeat(50)
+    wrong = chance.random(300) < 0.1 + 0.1 * labels - better
+    answers = np.where(wrong, 0, labels)
+    counts = np.bincount(labels * 6 + answers, minlength=36).reshape(6, 6)
+    groups = {"many": labels < 2, "medium": (labels > 1) & (labels < 4), "few": labels > 3}
+    metrics = {"balanced_error": interval(wrong.astype(float)), "error": proportion(wrong)}
+    metrics |= {f"error@{name}": proportion(wrong[part]) for name, part in groups.items()}
+    said = {
+        "metrics": metrics,
+        "primary": "balanced_error",
+        "calibration_error": 0.05,
+        "recall": [proportion(~wrong[labels == c]) for c in range(6)],
+        "confusion": counts.tolist(),
+        "classes": ["a", "b", "<i>c</i>", "d", "e", "f"],
+        "train_images": sizes,
+    }
+    values = {"balanced_error": wrong, "error": wrong}
+    return said, Items(values, {"strata": labels}), [("step", "accuracy", "ci95")]
+
+
+def _attack(run, task, better, chance, folder) -> tuple[dict[str, Any], Items, list[Any]]:
+    names, budget, images = ["glyphs-allconv", "glyphs-resnet8"], task["test"]["budget"], 40
+    queries = chance.lognormal(np.log(0.2 * budget * (1 - better)), 0.8, (2, images)).round()
+    success = queries <= budget
+    spent = np.where(success, queries, budget)
+    metrics: dict[str, Any] = {}
+    for at, rows in (("", [0, 1]), *((f"@{n}", [i]) for i, n in enumerate(names))):
+        won, cost = success[rows].ravel(), spent[rows].ravel()
+        metrics |= {f"success{at}": proportion(won), f"queries_mean_all{at}": interval(cost)}
+        metrics |= {f"queries_mean{at}": interval(cost[won])}
+        metrics |= {f"queries_median{at}": interval(cost[won]), f"l2{at}": interval(cost / 1e3)}
+    counts = {"images": 60, "correct": 50, "attacked": images}
+    target = {"kind": "trained", "architecture": "resnet8", "accuracy": proportion(success[0])}
+    said = {"metrics": metrics, "primary": "success", "targets": dict.fromkeys(names, target)}
+    said |= {"denominators": dict.fromkeys((*names, "all"), counts)}
+    (folder / "pictures").mkdir(exist_ok=True)
+    triplets = chance.random((3, 3, 1, 28, 28), dtype=np.float32)
+    np.save(folder / "pictures" / f"{names[0]}.npy", triplets)
+    steps = np.unique(np.geomspace(1, budget, 40).round().astype(int))
+    shares = [(s, 0, 0, *((success & (queries <= s)).mean(1))) for s in steps]
+    header = ("step", "accuracy", "ci95", *(f"success@{n}" for n in names))
+    values = {"queries_mean_all": spent.ravel(), "success": success.ravel()}
+    clusters = np.tile(np.arange(images), 2)[:, None]
+    return said, Items(values, {"clusters": clusters}), [header, *shares]
+
+
+MADE = {"fewshot": _fewshot, "longtail": _longtail, "attack": _attack}

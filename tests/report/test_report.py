@@ -1,165 +1,313 @@
-"""The stage whole: its files, what is missing, what is corrupt, and the same bytes twice."""
+"""The report of made-up results: its numbers are those of the files; what is missing is named."""
 
 from __future__ import annotations
 
-import io
+import csv
 import json
+import re
+from html.parser import HTMLParser
 from pathlib import Path
-from xml.etree import ElementTree
 
-import pandas as pd
+import numpy as np
 import pytest
-from PIL import Image
+import yaml
 
 from lazyleap.errors import InputError
-from stages import folders, report
-from stages.reporting import tables
+from lazyleap.items import FILE
+from lazyleap.report import plain
+from stages import folders
+from stages.reporting import page
 from tests.report import grid
+from tests.report.conftest import rerun
 
-CHARTS = ("accuracy-horizon", "accuracy-cpu", "accuracy-steps", "cpu-horizon", "memory-horizon")
-EXACTLY = (
-    "run,grid,task,dataset,algorithm,estimator,horizon,leaps,placement,weighted_step,seed,metric,"
-    "value,ci95,meta_iterations,train_cpu_seconds,peak_memory_mib,device,commit"
-)
+FEW = {"maml-exact-k5-s0", "maml-lazy-k10-s0", "lt-reweight-lazy-k5-s0", "lt-cross-entropy-s0"}
+FEW |= {"attack-lazy-k5-s0", "attack-square-s0"}
 
 
-def read(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+class Tables(HTMLParser):
+    """The cells of each table of a page, by the name of its region."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: dict[str, list[list[str]]] = {}
+        self.name, self.cell = "", False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.name = dict(attrs).get("aria-label", self.name) if tag == "div" else self.name
+        if tag == "tr":
+            self.found.setdefault(self.name, []).append([])
+        if tag in ("td", "th"):
+            self.cell = True
+            self.found[self.name][-1].append("")
+
+    def handle_endtag(self, tag):
+        self.cell = self.cell and tag not in ("td", "th")
+
+    def handle_data(self, data):
+        if self.cell:
+            self.found[self.name][-1][-1] += data.strip()
 
 
-def test_every_file_of_the_report(reported: Path) -> None:
-    files = read(reported / "results/toy")
-    drawn = {f"omni-{name}.{kind}" for name in CHARTS for kind in ("svg", "png")}
-    assert set(files) == drawn | {"summary.csv", "metrics.csv", "summary.md", "report.html"}
-    for name in CHARTS:
-        assert ElementTree.fromstring(files[f"omni-{name}.svg"]).tag.endswith("svg")
-        assert Image.open(io.BytesIO(files[f"omni-{name}.png"])).width > 1200
+def rows(text: str, name: str) -> list[dict[str, str]]:
+    head, *body = Tables(text).found[name]
+    return [dict(zip(head, row, strict=True)) for row in body]
 
 
-def test_summary_has_one_row_a_run_and_the_agreed_columns(reported: Path) -> None:
-    text = (reported / "results/toy/summary.csv").read_text()
-    assert text.splitlines()[0] == EXACTLY
-    table = pd.read_csv(io.StringIO(text)).set_index("run")
-    assert list(table.index) == list(grid.many())[:-1]
-    row = table.loc["maml-lazy-3leaps-k20"]
-    assert (row["leaps"], row["placement"], row["metric"]) == (3, "start", "accuracy@20")
-    assert pd.isna(table.loc["maml-exact-k1", "leaps"])
-    source = json.loads(
-        (reported / folders.evaluated("toy", "maml-lazy-k10") / "metrics.json").read_text()
+def small(root: Path, seeds: int = 1) -> dict:
+    """Some runs of each kind, with results, in a root."""
+    content = grid.params(seeds)
+    content["runs"] = {n: r for n, r in content["runs"].items() if n[:-1] + "0" in FEW}
+    grid.write(root, content)
+    return content
+
+
+def metrics(root: Path, run: str) -> Path:
+    return root / folders.evaluated(grid.GRID, run) / "metrics.json"
+
+
+def record(root: Path, run: str) -> Path:
+    return root / folders.record(grid.GRID, run) / "record.json"
+
+
+def score(root: Path, run: str, metric: str, **changed) -> None:
+    content = json.loads(metrics(root, run).read_text())
+    content["metrics"][metric] |= changed
+    grid.save(metrics(root, run), content)
+
+
+def test_every_metric_of_every_run_is_in_the_tables(reported, results):
+    found = list(csv.DictReader((results / "metrics.csv").open()))
+    params = yaml.safe_load((reported / "params.yaml").read_text())
+    expected = {}
+    for run in params["runs"]:
+        for name, value in json.loads(metrics(reported, run).read_text())["metrics"].items():
+            expected[run, name] = value
+    assert {(r["run"], r["metric"]) for r in found} == expected.keys()
+    for row in found:
+        value = expected[row["run"], row["metric"]]
+        for key in ("value", "low", "high", "n"):
+            assert float(row[key]) == value[key]
+    one = next(r for r in found if r["run"] == "maml-lazy-3leaps-k20-s1")
+    assert one["options"] == "placement=start; leaps=3"
+    assert (one["horizon"], one["seed"], one["device"]) == ("20", "1", "cpu")
+    assert float(one["train_cpu_seconds"]) == grid.CPU + 7 * 19 + 0.5
+    assert float(one["peak_memory_mib"]) == 460
+    summary = list(csv.DictReader((results / "summary.csv").open()))
+    assert [r["run"] for r in summary] == list(params["runs"])
+    assert {r["metric"] for r in summary} >= {"accuracy@20", "balanced_error", "success"}
+
+
+def test_the_page_shows_means_over_seeds_with_their_t_interval(reported, results):
+    table = rows((results / "report.html").read_text(), "glyphs: All settings")
+    assert len(table) == 10
+    row = next(r for r in table if r["setting"] == "maml lazy k=20 (placement start, leaps 3)")
+    each = [
+        json.loads(metrics(reported, f"maml-lazy-3leaps-k20-s{s}").read_text())["metrics"]
+        for s in range(3)
+    ]
+    values = 100 * np.array([m["accuracy@5"]["value"] for m in each])
+    half = 4.302653 * values.std(ddof=1) / 3**0.5  # Student's t, two degrees of freedom
+    low, high = values.mean() - half, values.mean() + half
+    assert row["accuracy after 5 steps (%)"] == f"{values.mean():.1f} ({low:.1f} .. {high:.1f})"
+    own = 100 * np.mean([m["accuracy@20"]["value"] for m in each])
+    assert row["accuracy after k steps (%)"].startswith(f"{own:.1f} ")
+    assert (row["training CPU (s)"], row["peak memory (MiB)"], row["seeds"]) == ("174", "460", "3")
+    assert [r["against the best"] for r in table] == ["best"] + 9 * ["behind"]
+    assert table[0]["setting"] == "maml exact k=5"
+
+
+def test_errors_and_queries_are_better_when_low_and_success_stands_beside(results):
+    text = (results / "report.html").read_text()
+    tail = rows(text, "glyphs-lt: All settings")
+    errors = [float(r["balanced error (%)"].split()[0]) for r in tail]
+    assert errors == sorted(errors)
+    assert tail[0]["setting"] == "reweight lazy k=5 (placement end)"
+    attacks = rows(text, "glyphs-attack: All settings")
+    assert attacks[0]["setting"] == "meta_attack lazy k=5 (placement start)"
+    budgets = rows(text, "glyphs-attack: At equal training compute")
+    assert all("success rate (%)" in row and row["success rate (%)"] != "–" for row in budgets)
+    summary = (results / "summary.md").read_text()
+    assert re.search(
+        r"Queries an image .*?: meta_attack lazy k=5 .*?, success rate \d+\.\d", summary
     )
-    assert table.loc["maml-lazy-k10", "value"] == source["metrics"]["accuracy@10"]["value"]
 
 
-def test_metrics_table_has_every_metric(reported: Path) -> None:
-    table = pd.read_csv(reported / "results/toy/metrics.csv")
-    assert ",".join(table.columns) == EXACTLY
-    one = table[table["run"] == "maml-lazy-k10"]
-    assert set(one["metric"]) == {"accuracy@1", "accuracy@5", "accuracy@10"}
+def test_pairs_are_differences_item_by_item(reported, results):
+    found = {
+        (r["first"], r["second"]): r
+        for r in csv.DictReader((results / "pairs.csv").open())
+        if r["metric"] == "accuracy@5"
+    }
+    row = found["maml exact k=1", "maml exact k=5"]
+    expected = []
+    for seed in range(3):
+        one, other = (
+            np.load(metrics(reported, f"maml-exact-k{k}-s{seed}").with_name(FILE))[
+                "value:accuracy@5"
+            ]
+            for k in (1, 5)
+        )
+        expected.append((one - other).mean())
+    assert float(row["difference"]) == pytest.approx(np.mean(expected))
+    assert (row["verdict"], row["seeds"], row["items"]) == ("worse", "3", "600")
+    shown = rows((results / "report.html").read_text(), "glyphs: Settings in pairs")
+    same = next(
+        r for r in shown if (r["first"], r["second"]) == ("maml exact k=1", "maml exact k=5")
+    )
+    key = next(k for k in same if k.startswith("first minus second"))
+    assert same[key].startswith(f"−{-100 * np.mean(expected):.1f} (−")
+    assert same["differ in"] == "horizon"
+    assert float(same["CPU time, first / second"]) == pytest.approx(40.5 / 68.5, abs=0.005)
 
 
-def test_markdown_shows_seeds_together_and_what_is_missing(root: Path) -> None:
-    grid.write_params(root, {f"s{s}": grid.run("exact", 5, seed=s) for s in range(4)})
-    for seed, accuracy in enumerate((0.79, 0.80, 0.81)):
-        grid.write_run(root, f"s{seed}", accuracy)
-    report.main(str(root / "params.yaml"))
-    text = (root / "results/toy/summary.md").read_text()
-    assert "3 of 4 settings finished" in text
-    assert "80.0 ± 2.5 %" in text  # 4.302653 x 1 / sqrt(3) points
-    assert "s3" in text.split("## Missing")[1]
+def test_an_interval_is_printed_as_it_is_and_chance_is_marked_everywhere(root):
+    small(root)
+    score(root, "attack-square-s0", "success", value=1.0, low=0.962, high=1.0, n=100)
+    score(root, "maml-exact-k5-s0", "accuracy@5", at_chance=True)
+    text = rerun(root)
+    attack = rows(text, "glyphs-attack: All settings")
+    assert {r["success rate (%)"] for r in attack} >= {"100.0 (96.2 .. 100.0)"}
+    table = rows(text, "glyphs: All settings")
+    marked = [r for r in table if "at chance" in r["accuracy after 5 steps (%)"]]
+    assert [r["setting"] for r in marked] == ["maml exact k=5"]
+    assert '<span class="bad">at chance</span>' in text
+    results = root / "results" / grid.GRID
+    assert (results / "summary.md").read_text().count("at chance") >= 2
+    listed = csv.DictReader((results / "summary.csv").open())
+    assert [r["run"] for r in listed if r["at_chance"] == "True"] == ["maml-exact-k5-s0"]
 
 
-def test_no_seed_table_for_single_seeds(root: Path) -> None:
-    grid.write_params(root, {"a": grid.run("exact", 1), "b": grid.run("exact", 5)})
-    for name in ("a", "b"):
-        grid.write_run(root, name, 0.8)
-    report.main(str(root / "params.yaml"))
-    assert "seed alone" not in (root / "results/toy/summary.md").read_text()
+def test_one_seed_decides_nothing_and_the_page_says_so(root):
+    small(root)
+    text = rerun(root)
+    assert "One seed a setting: nothing is decided." in text
+    assert {r["against the best"] for r in rows(text, "glyphs: All settings")} == {
+        "best",
+        "undecided",
+    }
 
 
-def test_same_inputs_same_bytes(root: Path, reported: Path) -> None:
-    report.main(str(grid.write_grid(root)))
-    assert read(root / "results/toy") == read(reported / "results/toy")
+def test_caveats_come_from_the_records(root):
+    small(root, seeds=2)
+    text = rerun(root)
+    for words in ("uncommitted", "different machines", "resumed", "shared", "commits"):
+        assert words not in text.partition("All settings")[0]
+    assert "CPU times of the seeds of one setting differ by up to 1 %." in text
+    grid.edit(record(root, "maml-exact-k5-s0"), dirty=True, hardware="another", commit="feed")
+    grid.edit(record(root, "maml-exact-k5-s1"), resumed=2, train_wall_seconds=2 * (grid.CPU + 28.5))
+    text = rerun(root)
+    for words in (
+        "Trained from a working tree with uncommitted changes: maml-exact-k5-s0.",
+        "different machines",
+        "Interrupted and resumed: maml-exact-k5-s1.",
+        "Wall time is up to 100 % longer",
+        "Runs are of 2 commits",
+    ):
+        assert words in text.partition("All settings")[0]
 
 
-def test_nothing_finished_is_a_report_of_what_is_missing(root: Path) -> None:
-    report.main(str(grid.write_params(root, grid.many())))
-    files = read(root / "results/toy")
-    assert files["summary.csv"].decode().strip() == EXACTLY
-    assert b"0 of 12 settings finished" in files["report.html"]
+def test_what_is_missing_is_named_with_its_reason(root):
+    small(root)
+    record(root, "maml-exact-k5-s0").unlink()
+    metrics(root, "attack-square-s0").unlink()
+    grid.edit(metrics(root, "lt-cross-entropy-s0"), horizon=7)
+    content = json.loads(metrics(root, "attack-lazy-k5-s0").read_text())
+    grid.save(metrics(root, "attack-lazy-k5-s0"), content | {"epsilon": 99})
+    text = rerun(root)
+    summary = (root / "results" / grid.GRID / "summary.md").read_text()
+    assert "2 of 6 runs finished" in text
+    assert "2 of 6 runs finished" in summary
+    for said in (
+        "`maml-exact-k5-s0`: not trained: no ",
+        "`attack-square-s0`: trained, not evaluated: no ",
+        "is of another setting: horizon 7 where params.yaml says 1",
+        "is of another setting: epsilon 99 where params.yaml says 3",
+    ):
+        assert said in summary
+    assert 'id="glyphs-attack"' not in text  # no setting of that task is finished
+    assert "one setting alone" in text
 
 
-def test_one_run_without_curve_or_export_is_enough(root: Path) -> None:
-    grid.write_params(root, {"a": grid.run("exact", 1)})
-    grid.write_run(root, "a", 0.8)
-    (root / folders.evaluated("toy", "a") / "curve.csv").unlink()
-    (root / folders.exported("toy", "a") / "parity.json").unlink()
-    report.main(str(root / "params.yaml"))
-    assert "not exported yet" in (root / "results/toy/report.html").read_text()
+def test_a_grid_with_nothing_finished_has_a_page(root):
+    content = small(root)
+    for run in content["runs"]:
+        record(root, run).unlink()
+    text = rerun(root)
+    assert "0 of 6 runs finished" in text
+    assert rerun(root) == text
 
 
-def test_a_result_of_an_older_params_is_missing_not_shown(root: Path) -> None:
-    grid.write_params(root, {"a": grid.run("exact", 1), "b": grid.run("exact", 5)})
-    for name in ("a", "b"):
-        grid.write_run(root, name, 0.8)
-    grid.write_params(root, {"a": grid.run("exact", 2), "b": grid.run("exact", 5)})
-    report.main(str(root / "params.yaml"))
-    assert list(pd.read_csv(root / "results/toy/summary.csv")["run"]) == ["b"]
-    page = (root / "results/toy/report.html").read_text()
-    assert "horizon 1 where params.yaml says 2" in page
+def test_runs_without_results_of_items_are_shown_and_not_compared(root):
+    small(root, seeds=2)
+    for seed in range(2):
+        metrics(root, f"maml-lazy-k10-s{seed}").with_name(FILE).unlink()
+    table = rows(rerun(root), "glyphs: All settings")
+    assert {r["against the best"] for r in table} == {"best", "not compared"}
+
+
+def test_names_are_escaped_and_cannot_end_the_script(root):
+    small(root)
+    odd = "</script><script>alert(1)</script>&\"'"
+    for run in ("lt-cross-entropy-s0", "lt-reweight-lazy-k5-s0"):
+        grid.edit(metrics(root, run), classes=[odd, "b", "c", "d", "e", "f"])
+        grid.edit(record(root, run), hardware=odd)
+    text = rerun(root)
+    assert "<script>alert" not in text
+    data = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
+    charts = json.loads(data[1])["charts"]
+    classes = {row["class"] for row in charts["glyphs-lt-recall"]["spec"]["data"]["values"]}
+    assert f"{odd} (500)" in classes
+
+
+def test_a_kind_that_describes_nothing_is_reported_by_its_metrics(root, monkeypatch):
+    small(root)
+    monkeypatch.setattr(page, "report_of", lambda kind: plain)
+    text = rerun(root)
+    table = rows(text, "glyphs-lt: All settings")
+    assert {"balanced_error", "error@few"} <= table[0].keys()
+    assert "no file says which way is better" in text
+    for run in ("lt-cross-entropy-s0", "lt-reweight-lazy-k5-s0"):
+        grid.edit(metrics(root, run), higher=False)
+    errors = [
+        float(r["balanced_error"].split()[0]) for r in rows(rerun(root), "glyphs-lt: All settings")
+    ]
+    assert errors == sorted(errors)
 
 
 @pytest.mark.parametrize(
-    ("stage", "file", "content", "words"),
+    ("file", "content", "said"),
     [
-        ("evaluated", "metrics.json", "{", "not usable JSON"),
-        ("evaluated", "metrics.json", '{"task": NaN}', "NaN"),
-        ("record", "record.json", "{}", "meta_iterations"),
-        ("record", "record.json", '{"meta_iterations": Infinity}', "Infinity"),
-        ("evaluated", "curve.csv", "step,accuracy\n1,0.5\n", "ci95"),
-        ("evaluated", "curve.csv", "step,accuracy,ci95\n1,nan,0.1\n", "finite"),
-        ("evaluated", "curve.csv", "step,accuracy,ci95\n1,x,0.1\n", "table"),
-        ("exported", "parity.json", '{"max_abs_diff": -1}', "max_abs_diff"),
+        ("metrics.json", '{"metrics": {"accuracy@5": {"value": NaN}}}', "holds NaN"),
+        ("metrics.json", "[]", "valid dictionary"),
+        ("items.npz", "nothing", "are no test items"),
     ],
 )
-def test_a_corrupt_file_is_one_sentence_with_its_path(
-    root: Path, stage: str, file: str, content: str, words: str
-) -> None:
-    params = grid.write_grid(root, {"a": grid.run("exact", 1), "b": grid.run("exact", 5)})
-    (root / "results/toy").mkdir(parents=True)
-    (root / "results/toy/earlier.txt").write_text("kept")
-    (getattr(folders, stage)("toy", "a") / file).write_text(content)
-    with pytest.raises(InputError, match=file) as caught:
-        report.main(str(params))
-    assert words in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert read(root / "results/toy") == {"earlier.txt": b"kept"}
+def test_a_file_that_cannot_be_used_is_one_sentence(root, file, content, said):
+    small(root)
+    path = metrics(root, "maml-exact-k5-s0").with_name(file)
+    path.write_text(content)
+    with pytest.raises(InputError, match=said) as raised:
+        rerun(root)
+    assert str(path.relative_to(root)) in str(raised.value)
 
 
-def test_published_figures_only_beside_their_own_task(root: Path) -> None:
-    runs = {"five": grid.run("exact", 1), "six": grid.run("exact", 1, task="six")}
-    grid.write_params(root, runs, omni=grid.task(5), six=grid.task(6))
-    for name in runs:
-        grid.write_run(root, name, 0.8)
-    report.main(str(root / "params.yaml"))
-    five, six = (root / "results/toy/report.html").read_text().split('<h2 id="six">')
-    assert "98.7" in five
-    assert "Finn, Abbeel, Levine" in five
-    assert "Published figures" not in six
-
-
-def test_every_column_is_defined() -> None:
-    assert ",".join(tables.COLUMNS) == EXACTLY
-    assert all(tables.DEFINITIONS[column] for column in tables.COLUMNS)
-
-
-@pytest.mark.parametrize(
-    ("metric", "words"),
-    [
-        ("accuracy@1", "accuracy after 1 step"),
-        ("accuracy@20", "accuracy after 20 steps"),
-        ("error", "error"),
-        ("error@few", "error, few-shot classes"),
-    ],
-)
-def test_metric_names_for_people(metric: str, words: str) -> None:
-    assert tables.metric_words(metric) == words
+def test_published_figures_have_a_source_and_are_of_the_same_data(root, monkeypatch):
+    content = small(root)
+    assert "Published figures" not in rerun(root)
+    task = content["tasks"]["glyphs"]
+    task["dataset"] = {
+        "reader": "omniglot",
+        "source": "data/raw/omniglot",
+        "splits": "s",
+        "size": 28,
+    }
+    content["runs"] = {n: r for n, r in content["runs"].items() if r["task"] == "glyphs"}
+    (root / "params.yaml").write_text(yaml.safe_dump(content))
+    found = rows(rerun(root), "glyphs: Published figures for these data")
+    assert {r["published method"]: r["published (%)"] for r in found}["MAML"] == "98.7"
+    assert all("20" in r["source"] for r in found)
+    assert (
+        next(r for r in found if r["published method"] == "MAML")["our setting of that method"]
+        == "maml exact k=5"
+    )

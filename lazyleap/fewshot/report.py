@@ -1,0 +1,138 @@
+"""What is reported of few-shot learning: accuracy after the same number of test-time steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lazyleap.fewshot.options import FewShotTask
+from lazyleap.report import Chart, Field, Group, Measure, Published, Report
+
+FINN = "Finn, Abbeel, Levine: Model-Agnostic Meta-Learning, ICML 2017"
+NICHOL = "Nichol, Achiam, Schulman: On First-Order Meta-Learning Algorithms, arXiv 1803.02999, 2018"
+RAJESWARAN = "Rajeswaran et al.: Meta-Learning with Implicit Gradients, NeurIPS 2019"
+# By reader, and of it by way and shot.
+_COLUMNS = {"omniglot": ((5, 1), (5, 5), (20, 1), (20, 5)), "miniimagenet": ((5, 1), (5, 5))}
+_PUBLISHED: tuple[tuple[str, str, str, tuple[float, ...], str], ...] = (
+    ("omniglot", "MAML", "exact", (98.7, 99.9, 95.8, 98.9), FINN),
+    ("omniglot", "first-order MAML", "first_order", (98.3, 99.2, 89.4, 97.9), NICHOL),
+    ("omniglot", "Reptile + transduction", "reptile", (97.68, 99.48, 89.43, 97.12), NICHOL),
+    ("omniglot", "iMAML, gradient descent", "implicit", (99.16, 99.67, 94.46, 98.69), RAJESWARAN),
+    ("miniimagenet", "MAML", "exact", (48.70, 63.11), FINN),
+    ("miniimagenet", "first-order MAML", "first_order", (48.07, 63.15), FINN),
+)
+
+
+def report(task: FewShotTask, groups: Sequence[Group]) -> Report:
+    """Compared at the task's common steps; a setting's own horizon is shown beside."""
+    draw = task.draw
+    dataset = groups[0].first.metrics["dataset"]
+    return Report(
+        heading=f"{draw.way}-way {draw.shot}-shot on {dataset}",
+        asked=(
+            f"Which setting learns new {draw.way}-way {draw.shot}-shot tasks of {dataset} best, "
+            "after the same number of test-time steps and for the same training compute?"
+        ),
+        sample="episodes",
+        clusters="test classes",
+        compared=compared(task, groups),
+        further=[
+            Measure("step", "the step validation chose"),
+            Measure("accuracy@{horizon}", "accuracy after k steps", "%", True),
+        ],
+        charts=_curves(groups),
+        protocol=_protocol(task, groups),
+        published=_published(task),
+        unlike=(
+            "Splits, network width, queries, inner steps and above all the length of training "
+            f"differ (ours: {task.model.backbone}, width {task.model.width}, "
+            f"{task.training.meta_iterations:,} meta-iterations)."
+        ),
+    )
+
+
+def compared(task: FewShotTask, groups: Sequence[Group]) -> list[Measure]:
+    """Accuracy at the step that validation chose, where there is one, and at each common step."""
+    chosen = Measure("accuracy", "accuracy at the common step validation chose", "%", True)
+    known = all(group.score(chosen.metric) is not None for group in groups)
+    steps = sorted({s for s in task.test.steps if s > 0}, reverse=True)
+    return [chosen] * known + [Measure(f"accuracy@{s}", _after(s), "%", True) for s in steps]
+
+
+def _after(steps: int) -> str:
+    return f"accuracy after {steps} step{'' if steps == 1 else 's'}"
+
+
+def _curves(groups: Sequence[Group]) -> list[Chart]:
+    rows = [row for group in groups for row in _curve(group)]
+    if not rows:
+        return []
+    return [
+        Chart(
+            "accuracy-steps",
+            "Accuracy against test-time steps",
+            "Every step was measured; step 0 is without adaptation. Seeds are averaged.",
+            "step",
+            rows,
+            Field("step", "test-time inner steps", format="d"),
+            Field("value", "accuracy (%)", format=".1f"),
+            Field("series", "setting", "nominal"),
+            dash=Field("horizon", "horizon k", "ordinal"),
+            tooltip=(Field("setting", "setting", "nominal"),),
+        )
+    ]
+
+
+def _curve(group: Group) -> list[dict[str, float | int | str]]:
+    """Percent by step, of steps that every seed has."""
+    curves = [{int(r["step"]): float(r["accuracy"]) for r in run.curve} for run in group.runs]
+    shared = set(curves[0]).intersection(*curves[1:])
+    about: dict[str, float | int | str] = {
+        "setting": group.label,
+        "series": group.first.series,
+        "horizon": group.first.horizon,
+    }
+    return [
+        about | {"step": step, "value": 100 * sum(c[step] for c in curves) / len(curves)}
+        for step in sorted(shared)
+    ]
+
+
+def _published(task: FewShotTask) -> list[Published]:
+    asked, reader = (task.draw.way, task.draw.shot), task.dataset.reader
+    return [
+        Published(
+            method, "accuracy", figures[_COLUMNS[of].index(asked)] / 100, source, "maml", estimator
+        )
+        for of, method, estimator, figures, source in _PUBLISHED
+        if of == reader and asked in _COLUMNS[of]
+    ]
+
+
+def _protocol(task: FewShotTask, groups: Sequence[Group]) -> list[str]:
+    draw, training, model = task.draw, task.training, task.model
+    digests = sorted({run.metrics["test_digest"] for group in groups for run in group.runs})
+    return [
+        f"{draw.way}-way {draw.shot}-shot, {draw.query} query images a class; classes of "
+        "training, validation and test are disjoint.",
+        f"Test: {draw.test_episodes:,} fixed episodes, the same for every setting; digest "
+        f"{', '.join(digests)}.",
+        f"Training: {training.way}-way {training.shot}-shot, {training.query} query images a "
+        f"class, {training.meta_batch} tasks a meta-iteration, {training.meta_iterations:,} "
+        "meta-iterations unless a setting says otherwise; the best theta on "
+        f"{draw.validation_episodes} validation episodes, looked at every "
+        f"{training.validate_every} meta-iterations, is kept.",
+        f"Network: {model.backbone}, width {model.width}, downsampling by {model.downsample}.",
+        _norm(model.norm),
+        f"Curves: the first {task.test.curve_episodes} test episodes, {task.test.curve_steps} "
+        "steps.",
+    ]
+
+
+def _norm(norm: str) -> str:
+    if norm == "batch":
+        return (
+            "Batch normalisation uses the statistics of the batch at hand, at test time too: the "
+            "queries of an episode see each other (transductive). Compare with transductive "
+            "results only."
+        )
+    return f"Normalisation by {norm}: each query is classified by itself (not transductive)."

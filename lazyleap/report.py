@@ -1,0 +1,278 @@
+"""What a report shows of a kind of task, said and not drawn: measures, tables, charts, pictures.
+
+A kind's ``report(task, groups)`` answers with a :class:`Report`; the report stage turns it into a
+page, files and tables. A kind without one gets what its metrics.json says (:func:`plain`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+import numpy as np
+
+from lazyleap.items import Items
+from lazyleap.statistics import interval
+
+
+@dataclass(frozen=True)
+class Score:
+    """A value and the ends of its 95% interval, over ``n`` items or seeds; fractions of 1.
+
+    ``signed``: a difference, shown with its sign.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    at_chance: bool = False
+    signed: bool = False
+
+
+Cell = Score | str | float | int | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run: what its files say.
+
+    ``label`` names its setting without the seed, ``series`` without the horizon either;
+    ``options`` is what else it sets against its task, algorithm and estimator. ``curve``: rows of
+    curve.csv. ``items``: what came of each test item, if stored. ``folder``: where its evaluation
+    lies. ``scalars``: the last value of each TensorBoard tag with a prefix.
+    """
+
+    name: str
+    label: str
+    series: str
+    algorithm: str
+    estimator: str
+    horizon: int
+    options: str
+    seed: int
+    metrics: Mapping[str, Any]
+    record: Mapping[str, Any]
+    curve: Sequence[Mapping[str, str]]
+    items: Items | None
+    folder: Path
+    scalars: Callable[[str], Mapping[str, float]]
+
+    def score(self, metric: str) -> Score | None:
+        """A metric of metrics.json; ``{horizon}`` in its name stands for the run's own."""
+        found = self.metrics["metrics"].get(metric.format(horizon=self.horizon))
+        if found is None:
+            alone = self.metrics.get(metric)
+            return Score(float(alone)) if isinstance(alone, int | float) else None
+        value, half = float(found["value"]), float(found.get("ci95", math.nan))
+        low, high = found.get("low", value - half), found.get("high", value + half)
+        chance = bool(found.get("at_chance"))
+        if not math.isfinite(low) or not math.isfinite(high):
+            return Score(value, n=found.get("n"), at_chance=chance)
+        return Score(value, low, high, found.get("n"), chance)
+
+
+@dataclass(frozen=True)
+class Group:
+    """A setting: the runs that differ by seed alone."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def first(self) -> Run:
+        """The run that stands for what all have in common."""
+        return self.runs[0]
+
+    @property
+    def label(self) -> str:
+        """The setting's name."""
+        return self.first.label
+
+    def score(self, metric: str) -> Score | None:
+        """The mean over seeds with its t-interval; of one seed the run's own score."""
+        scores = [score for run in self.runs if (score := run.score(metric)) is not None]
+        if len(scores) < len(self.runs):
+            return None
+        if len(scores) == 1:
+            return scores[0]
+        mean = interval(np.array([score.value for score in scores]))
+        chance = all(score.at_chance for score in scores)
+        return Score(mean["value"], mean["low"], mean["high"], len(scores), chance)
+
+    def recorded(self, key: str) -> float:
+        """The mean over seeds of a number of record.json."""
+        return math.fsum(float(run.record[key]) for run in self.runs) / len(self.runs)
+
+
+Unit = Literal["", "%", "queries", "s", "MiB"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric in words; ``higher``: whether more is better, None where that cannot be said.
+
+    ``beside``: another measure that must stand next to this one wherever it is shown.
+    """
+
+    metric: str
+    title: str
+    unit: Unit = ""
+    higher: bool | None = None
+    beside: Measure | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: the key of its cells, its heading and their unit."""
+
+    key: str
+    title: str
+    unit: Unit = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells by column; a cell that is missing or None is shown as a dash."""
+
+    name: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Mapping[str, Cell]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Field:
+    """What a channel of a chart shows: a key of its rows (a plain word), in words.
+
+    ``format``: d3's; ``scheme`` and ``middle`` are of a colour scale for numbers.
+    """
+
+    key: str
+    title: str
+    type: Literal["quantitative", "ordinal", "nominal"] = "quantitative"
+    format: str = ""
+    log: bool = False
+    scheme: str = ""
+    middle: float | None = None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Rows and what is drawn of them.
+
+    ``point``: with a bar from ``low`` to ``high`` where rows have them; ``line``: through measured
+    points; ``step``: level from one measured point to the next; ``cell``: a rectangle of colour.
+    ``colour`` and ``dash`` make the legend, which filters; ``text`` is written at each mark,
+    ``tooltip`` what else is told of it.
+    """
+
+    name: str
+    title: str
+    caption: str
+    mark: Literal["point", "line", "step", "cell"]
+    rows: Sequence[Mapping[str, str | float | int | None]]
+    x: Field
+    y: Field
+    colour: Field
+    dash: Field | None = None
+    facet: Field | None = None
+    text: Field | None = None
+    tooltip: Sequence[Field] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG of ``width`` x ``height`` pixels on the page, its caption and what it shows."""
+
+    label: str
+    png: bytes
+    width: int
+    height: int
+    words: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures under one heading."""
+
+    name: str
+    title: str
+    pictures: Sequence[Picture]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure that someone else printed, with a source that can be looked up.
+
+    ``algorithm`` and ``estimator`` are those of ours that it stands beside.
+    """
+
+    method: str
+    metric: str
+    figure: float
+    source: str
+    algorithm: str
+    estimator: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is said of one task.
+
+    ``heading``: what the task is, in a few words. ``asked``: the question its settings answer.
+    ``sample``: what intervals are over, e.g. episodes; ``clusters``: what these are made of, e.g.
+    test classes. ``compared``: measures that decide who wins, the headline first; ``further`` ones
+    are shown only. ``unlike``: in what published figures differ from ours.
+    """
+
+    heading: str
+    asked: str
+    sample: str
+    clusters: str
+    compared: Sequence[Measure]
+    further: Sequence[Measure] = ()
+    tables: Sequence[Table] = ()
+    charts: Sequence[Chart] = ()
+    pictures: Sequence[Pictures] = ()
+    protocol: Sequence[str] = ()
+    published: Sequence[Published] = ()
+    unlike: str = ""
+
+
+def plain(task: Any, groups: Sequence[Group]) -> Report:
+    """The report of a kind that describes none: every metric by its own name."""
+    runs = [run for group in groups for run in group.runs]
+    primary = runs[0].metrics["primary"]
+    others = unique(name for run in runs for name in run.metrics["metrics"] if name != primary)
+    higher = runs[0].metrics.get("higher")
+    return Report(
+        f"{task.kind} on {runs[0].metrics['dataset']}",
+        f"Which setting has the best {primary} for the same training compute?",
+        "items",
+        "groups of them",
+        [Measure(primary, primary, higher=higher)],
+        [Measure(name, name) for name in others],
+    )
+
+
+def report_of(kind: str) -> Callable[[Any, Sequence[Group]], Report]:
+    """What a kind's settings are reported by: ``report`` of its module of that name, or plainly."""
+    module = f"lazyleap.{kind}.report"
+    if find_spec(module) is None:
+        return plain
+    return cast(Callable[[Any, Sequence[Group]], Report], import_module(module).report)
+
+
+Value = TypeVar("Value")
+
+
+def unique(values: Iterable[Value]) -> list[Value]:
+    """Without repetitions, in order."""
+    return list(dict.fromkeys(values))
