@@ -131,7 +131,9 @@ def test_bumps_use_the_whole_length_and_move_two_squares() -> None:
 def test_images_of_any_size(norm, shape) -> None:
     clean = torch.rand(3, *shape, dtype=torch.float64)
     steps, _ = walk(norm, clean, falling=True, budget=100)
-    assert steps.isfinite().all()
+    lengths = steps.flatten(2).norm(2 if norm == "l2" else torch.inf, dim=2)
+    assert (lengths <= EPSILON * (1 + 1e-12)).all()
+    assert (lengths[1:].amax(1) > 0).all()  # some image is changed at every step
 
 
 def test_it_is_a_random_search_a_query_a_step() -> None:

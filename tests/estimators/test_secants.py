@@ -88,7 +88,6 @@ def test_identity_where_there_is_no_pair_no_gap_or_no_movement():
     still = fit(trees([torch.zeros(N, dtype=torch.float64)] * 4))
     for found, steps in ((one, 7), (many, 0), (still, 3)):
         torch.testing.assert_close(flatten(found.carry(v, steps)), flatten(v), rtol=0, atol=0)
-        assert torch.isfinite(found.least).all()
 
 
 def test_tasks_in_a_leading_dimension_are_fitted_each_by_itself():

@@ -75,7 +75,8 @@ def test_a_users_own_folders_train(longtail, tmp_path):
     change(longtail, "draw", imbalance=None, meta_per_class=2)
     prepare.main(TASK)
     train.main(RUN)
-    assert (longtail / f"artifacts/train/quick/{RUN}/theta.safetensors").is_file()
+    theta = load_file(longtail / f"artifacts/train/quick/{RUN}/theta.safetensors")
+    assert theta["classifier/head.weight"].shape[0] == 2
 
 
 def own_images(folder: Path, **splits: tuple[str, ...]) -> None:

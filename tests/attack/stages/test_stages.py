@@ -129,8 +129,9 @@ def test_success_is_of_correctly_classified_images(done, run):
     found = metrics(done, run)
     denominators = found["denominators"]
     assert denominators["all"]["images"] == 12
-    assert denominators["all"]["attacked"] == found["metrics"]["success"]["n"] <= 6
-    assert denominators["all"]["attacked"] <= denominators["all"]["correct"]
+    assert 0 < denominators["all"]["correct"] < 12
+    assert denominators["all"]["attacked"] == min(6, denominators["all"]["correct"])
+    assert denominators["all"]["attacked"] == found["metrics"]["success"]["n"]
     assert found["budget"] == 80
     assert f"success@{TARGETS[0]}" in found["metrics"]
     assert all(np.isfinite([s["value"], s["ci95"]]).all() for s in found["metrics"].values())
