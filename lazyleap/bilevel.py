@@ -11,7 +11,6 @@ loss with respect to theta is had. The two are independent.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
@@ -247,7 +246,7 @@ def not_finite(a: Tree) -> str | None:
 
     Cost: one pass over ``a``, and one read from its device where all is well.
     """
-    held = [p for p in a.values() if p.numel() and p.is_floating_point()]
-    if bool(get_total_norm(held, math.inf).isfinite()):
-        return None
-    return next(n for n, p in a.items() if not bool(p.isfinite().all()))
+    held = [p for p in a.values() if p.is_floating_point()]
+    if bool(get_total_norm(held).isfinite()):
+        return None  # else one is not finite, or has a square beyond its dtype
+    return next((n for n, p in a.items() if not bool(p.isfinite().all())), None)
