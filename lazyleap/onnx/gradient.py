@@ -25,12 +25,15 @@ Values = Mapping[str, Value]
 class Differentiable:
     """A network as a graph whose output can be pulled back onto its parameters.
 
+    ``names`` are those of the parameters and buffers that it reads, by their place in the graph.
+
     Args:
         network: maps ``[n, ...]`` to ``[n, ...]``; its forward is read once, by ``torch.export``.
         example: an input with ``n > 1``.
 
     Raises:
-        InputError: naming the first operation that has no rule.
+        InputError: naming the first operation that has no rule, or if the network reads a tensor
+            that is no part of it.
     """
 
     def __init__(self, network: nn.Module, example: Tensor) -> None:
@@ -38,7 +41,13 @@ class Differentiable:
         with quiet():
             program = torch.export.export(network, (example,), dynamic_shapes=({0: batch},))
         self.nodes = [n for n in program.graph.nodes if n.op in ("placeholder", "call_function")]
-        self.names = program.graph_signature.inputs_to_parameters
+        signature = program.graph_signature
+        self.names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+        held = {n.name for n in self.nodes if n.op == "placeholder"} - self.names.keys()
+        if len(held) > len(signature.user_inputs):
+            raise InputError(
+                "the network reads a tensor that is no parameter or buffer: register it as one"
+            )
         (output,) = program.graph.output_node().args[0]
         self.output: fx.Node = output
         for node in self.nodes:

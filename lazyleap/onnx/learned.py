@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lazyleap.algorithms import MAML, MetaSGD
 from lazyleap.bilevel import Batch, Tree, step
+from lazyleap.models import functional
 from lazyleap.onnx.parity import Array, Feed
 from lazyleap.onnx.smaller import LEAST
 
@@ -46,13 +47,18 @@ class Learned:
     def double(self) -> Learned:
         """The same in float64."""
         theta = {n: p.double() for n, p in self.theta.items()}
-        return replace(self, network=deepcopy(self.network).double(), theta=theta)
+        return self._of(deepcopy(self.network).double(), theta)
 
     def rounded(self) -> Learned:
         """With the weights of a file that :func:`lazyleap.onnx.smaller.half` made."""
         network = deepcopy(self.network)
         network.load_state_dict(_rounded(network.state_dict()))
-        return replace(self, network=network, theta=_rounded(self.theta))
+        return self._of(network, _rounded(self.theta))
+
+    def _of(self, network: nn.Module, theta: Tree) -> Learned:
+        """The same of another network: the problem's own holds what theta lacks."""
+        problem = replace(self.problem, forward=functional(network))
+        return replace(self, network=network, problem=problem, theta=theta)
 
     def adapt(self, feed: Feed) -> Array:
         """The query logits ``[Q, N]`` after learning the support set of ``feed``, in theta's dtype.

@@ -10,13 +10,13 @@ What depends on the support set alone stands before the loop and is computed onc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import onnx
 import torch
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
-from torch import Tensor
+from torch import Tensor, nn
 
 from lazyleap.algorithms import MAML, MetaSGD
 from lazyleap.algorithms.meta_sgd import RATE
@@ -57,6 +57,12 @@ def constants(problem: MAML, theta: Tree) -> dict[str, Tensor]:
     return {n: p for n, p in theta.items() if n not in moving}
 
 
+def unlearned(network: nn.Module, names: Collection[str]) -> dict[str, Tensor]:
+    """What the network reads and theta lacks: frozen parameters and buffers."""
+    held = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    return {n: p.detach() for n, p in held.items() if n in names}
+
+
 class Writer:
     """Writes the parts of one learner into one graph."""
 
@@ -66,6 +72,7 @@ class Writer:
         self.optimizer, self.normalisation = learned.problem.optimizer, learned.normalisation
         self.phi = dict(learned.problem.init(learned.theta))
         fixed = constants(learned.problem, learned.theta)
+        fixed |= unlearned(learned.network, set(self.network.names.values()) - {*fixed, *self.phi})
         self.builder, self.shape = Builder(example.numpy().dtype), learned.shape
         self.fixed = {n: self.builder.value(f"fixed/{n}", p.shape) for n, p in fixed.items()}
         self.weights = {f"theta/{n}": p for n, p in self.phi.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -48,6 +50,46 @@ def test_one_support_image_one_query_and_momentum_in_float64(algorithm):
         feed = episode(model, support, queries, 3)
         found = evaluator.run(None, feed)[0]
         np.testing.assert_allclose(found, model.adapt(feed), rtol=0, atol=1e-9)
+
+
+class Filter(nn.Module):
+    def __init__(self, kernel: torch.Tensor, *, registered: bool = True) -> None:
+        super().__init__()
+        if registered:
+            self.register_buffer("kernel", kernel)
+        else:
+            self.kernel = kernel
+
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.kernel, padding=1)
+
+
+def filtered(algorithm: str, **options) -> Learned:
+    """A frozen first layer, after a fixed filter, which is a buffer."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        Filter(torch.randn(2, 2, 3, 3), **options), nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Flatten()
+    )
+    net[1].requires_grad_(False)
+    net.append(nn.Linear(3 * 7 * 7, WAY))
+    problem = ALGORITHMS[algorithm](functional(net), 0.05)
+    if algorithm == "anil":
+        problem = replace(problem, head="4.")
+    theta = problem.theta(weights(net)) if algorithm == "meta_sgd" else weights(net)
+    return Learned(net, problem, theta, (2, 9, 9), ([0.1, 0.3], [0.3, 0.6]))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_frozen_layers_and_buffers_are_constants_of_the_file(algorithm):
+    for model in (filtered(algorithm).double(), filtered(algorithm).rounded().double()):
+        feed = episode(model, WAY, 4, 3)
+        found = ReferenceEvaluator(learner.export(model)).run(None, feed)[0]
+        np.testing.assert_allclose(found, model.adapt(feed), rtol=0, atol=1e-9)
+
+
+def test_a_tensor_that_is_no_part_of_the_network_is_refused():
+    with pytest.raises(InputError, match="a tensor that is no parameter or buffer"):
+        learner.export(filtered("maml", registered=False))
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -149,7 +191,6 @@ def shape(value: onnx.ValueInfoProto) -> list[int | str]:
 def test_what_has_no_rule_is_refused_by_name(layers, sentence):
     net = nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(WAY))
     net(torch.rand(2, 2, 12, 12))
-    forward = functional(net) if not isinstance(layers[0], nn.BatchNorm2d) else net
-    model = Learned(net, MAML(forward, 0.1), weights(net), (2, 12, 12), ([0, 0], [1, 1]))
+    model = Learned(net, MAML(functional(net), 0.1), weights(net), (2, 12, 12), ([0, 0], [1, 1]))
     with pytest.raises(InputError, match=sentence):
         learner.export(model)
