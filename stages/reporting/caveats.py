@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lazyleap.report import Group, Run
+from lazyleap.report import Group, Run, unique
 from stages.reporting.wording import listed
 
 NOISY = 0.15  # wall over CPU time of one thread from which on a machine counts as shared
@@ -26,7 +26,7 @@ def caveats(groups: Sequence[Group]) -> list[str]:
     digests = {run.metrics["test_digest"] for run in runs}
     if len(digests) > 1:
         said.append("Not all runs met the same test data: those are not compared with each other.")
-    return [sentence for sentence in said if sentence]
+    return said + unique(words for run in runs for words in run.metrics.get("warnings", []))
 
 
 def _timing(groups: Sequence[Group]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lazyleap.report import Chart, Field, Group, Measure, Score
-from stages.reporting.wording import capital, scaled, unit_title
+from stages.reporting.wording import CHANCE, capital, scaled, unit_title
 
 SERIES = Field("series", "setting", "nominal")
 SETTING = Field("setting", "setting", "nominal")
@@ -41,7 +41,7 @@ def _against_cpu(measure: Measure, scored: Sequence[tuple[Group, Score]]) -> Cha
         Field("cpu", unit_title(CPU), format=",.4~r", log=wide),
         Field("value", unit_title(measure), format=".4~r"),
         SERIES,
-        text=HORIZON,
+        text=Field("beside", "", "nominal"),
         tooltip=(SETTING, HORIZON, INTERVAL),
     )
 
@@ -56,11 +56,13 @@ def _against_horizon(measure: Measure, scored: Sequence[tuple[Group, Score]]) ->
         HORIZON,
         Field("value", unit_title(measure), format=",.4~r"),
         SERIES,
+        text=Field("chance", "", "nominal"),
         tooltip=(SETTING, INTERVAL),
     )
 
 
 def _row(group: Group, score: Score, measure: Measure) -> dict[str, Any]:
+    chance = CHANCE if score.at_chance else ""
     low, high = (None if end is None else scaled(end, measure) for end in (score.low, score.high))
     return {
         "setting": group.label,
@@ -70,7 +72,9 @@ def _row(group: Group, score: Score, measure: Measure) -> dict[str, Any]:
         "value": scaled(score.value, measure),
         "low": low,
         "high": high,
-        "interval": "" if low is None else f"{low:.4g} .. {high:.4g}",
+        "interval": ("" if low is None else f"{low:.4g} .. {high:.4g}") + f" {chance}".rstrip(),
+        "chance": chance,
+        "beside": f"{group.first.horizon} {chance}".rstrip(),
     }
 
 

@@ -43,7 +43,7 @@ def config(colours: tuple[str, str]) -> Spec:
         "legend": words | {"labelLimit": 300},
         "header": words,
         "title": {"color": ink},
-        "text": {"color": ink},
+        "text": {"color": ink, "fontSize": 11},
         "rule": {"color": ink},
         "view": {"stroke": lines},
     }
@@ -71,7 +71,7 @@ def legends(charts: Sequence[Chart]) -> list[Legend]:
         for field, dashed in ((chart.colour, False), (chart.dash, True)):
             if field is not None:
                 known = found[field.key].values if field.key in found else ()
-                values = unique([*known, *_values(chart, field)])
+                values = unique([*known, *(row[field.key] for row in chart.rows)])
                 ordered = sorted(values) if field.type == "ordinal" else values
                 found[field.key] = Legend(field, tuple(ordered), dashed)
     return list(found.values())
@@ -81,6 +81,11 @@ def spec(chart: Chart, shared: Sequence[Legend]) -> Spec:
     """The chart without its facets; what the task's legends hide is not drawn."""
     hidden = [legend for legend in shared if all(legend.field.key in row for row in chart.rows)]
     keys = [legend.field.key for legend in hidden]
+    more: Spec = {}
+    if chart.dash is not None:
+        more["strokeDash"] = _channel(chart.dash) | {"scale": _scale(chart.dash, shared)}
+    if chart.mark == "point" and chart.x.type != "quantitative":
+        more["xOffset"] = {"field": chart.colour.key}  # side by side, not on one another
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": f"{chart.title}. {chart.caption}",
@@ -91,8 +96,7 @@ def spec(chart: Chart, shared: Sequence[Legend]) -> Spec:
             "x": _axis(chart.x, chart.mark),
             "y": _axis(chart.y, chart.mark),
             "color": _colour(chart, shared),
-            **_dash(chart, shared),
-            **_apart(chart),
+            **more,
         },
         "layer": _layers(chart),
     }
@@ -105,7 +109,7 @@ def static(chart: Chart, shared: Sequence[Legend]) -> tuple[str, bytes]:
     size = {"width": WIDTH, "height": {"step": 26} if chart.mark == "cell" else HEIGHT}
     if chart.facet:
         inner = {key: whole.pop(key) for key in ("encoding", "layer", "transform")}
-        whole["facet"] = _channel(chart.facet) | {"type": "nominal"}
+        whole["facet"] = _channel(chart.facet)
         whole |= {"columns": 2, "spec": inner | size | {"width": WIDTH // 2}}
     else:
         whole |= size
@@ -125,22 +129,17 @@ def usable(chart: Chart) -> Spec:
 
 
 def _layers(chart: Chart) -> list[Spec]:
-    told = {"tooltip": [_channel(f) | {"type": f.type} for f in _told(chart)]}
+    told = {"tooltip": [_channel(field) for field in _told(chart)]}
     if chart.mark == "cell":
-        return [{"mark": "rect", "encoding": told}, *_text(chart, {"baseline": "middle"})]
+        return [{"mark": "rect", "encoding": told}, *_text(chart)]
+    dot = {"type": "point", "filled": True, "opacity": 1, "size": 80}
     if chart.mark == "point":
-        point = {"mark": {"type": "point", "filled": True, "size": 80, "opacity": 1}}
-        return [*_bars(chart), point | {"encoding": told}, *_text(chart, {"dx": 10})]
+        return [*_bars(chart), {"mark": dot, "encoding": told}, *_text(chart)]
     line = {"type": "line", "strokeWidth": 1.8}
-    if chart.mark == "step":
-        line["interpolate"] = "step-after"
-    dots = {"type": "point", "filled": True, "size": 28, "opacity": 1}
-    detail = {"detail": [{"field": f.key} for f in chart.tooltip if f.type == "nominal"]}
-    return [{"mark": line, "encoding": detail}, {"mark": dots, "encoding": told | _solid()}]
-
-
-def _solid() -> Spec:
-    return {"strokeDash": {"value": [1, 0]}}
+    line["interpolate"] = "step-after" if chart.mark == "step" else "linear"
+    detail = {"detail": [_channel(f) for f in chart.tooltip if f.type == "nominal"]}
+    dots = {"mark": dot | {"size": 28}, "encoding": told | {"strokeDash": {"value": [1, 0]}}}
+    return [{"mark": line, "encoding": detail}, dots]
 
 
 def _bars(chart: Chart) -> list[Spec]:
@@ -152,45 +151,32 @@ def _bars(chart: Chart) -> list[Spec]:
     return [{"transform": given, "mark": {"type": "rule", "strokeWidth": 1.5}, "encoding": ends}]
 
 
-def _text(chart: Chart, mark: Spec) -> list[Spec]:
+def _text(chart: Chart) -> list[Spec]:
     if chart.text is None:
         return []
-    side = {} if chart.mark == "cell" else {"align": "left"}
     text: Spec = {"text": _channel(chart.text)}
-    if chart.mark == "cell":
-        dark = f"luminance(scale('color', datum.{chart.colour.key})) < 0.4"
-        text["color"] = {"condition": {"test": dark, "value": "white"}, "value": "black"}
-    return [{"mark": {"type": "text", "fontSize": 11} | mark | side, "encoding": text}]
+    if chart.mark != "cell":
+        return [{"mark": {"type": "text", "align": "left", "dx": 10}, "encoding": text}]
+    dark = f"luminance(scale('color', datum.{chart.colour.key})) < 0.4"
+    text["color"] = {"condition": {"test": dark, "value": "white"}, "value": "black"}
+    return [{"mark": {"type": "text", "baseline": "middle"}, "encoding": text}]
 
 
 def _axis(field: Field, mark: str) -> Spec:
-    found = _channel(field) | {"type": field.type}
-    if mark == "cell":
-        return found | {"sort": None, "axis": {"labelAngle": 0, "title": field.title or None}}
-    if field.type == "quantitative":
-        whole = {"tickMinStep": 1} if field.format == "d" else {}
-        ticks = {"format": field.format} if field.format else {}
-        found["axis"] = {"title": field.title, "tickCount": 6} | whole | ticks
-        found["scale"] = {"type": "log"} if field.log else {"zero": False, "padding": 12}
-        return found
-    return found | {"axis": {"labelAngle": 0, "title": field.title}}
+    axis: Spec = {"title": field.title or None, "labelAngle": 0}
+    if field.type != "quantitative":
+        return _channel(field) | {"axis": axis} | ({"sort": None} if mark == "cell" else {})
+    axis |= {"tickCount": 6} | ({"tickMinStep": 1} if field.format.endswith("d") else {})
+    scale = {"type": "log"} if field.log else {"zero": False, "padding": 12}
+    return _channel(field) | {"axis": axis, "scale": scale}
 
 
 def _colour(chart: Chart, shared: Sequence[Legend]) -> Spec:
     field = chart.colour
     if field.type != "quantitative":
-        return _channel(field) | {"type": "nominal", "scale": _scale(field, shared)}
-    scale: Spec = {"scheme": field.scheme} | ({"type": "log"} if field.log else {})
-    if field.middle is not None:
-        scale["domainMid"] = field.middle
-    return _channel(field) | {"type": field.type, "scale": scale}
-
-
-def _dash(chart: Chart, shared: Sequence[Legend]) -> Spec:
-    if chart.dash is None:
-        return {}
-    scale = _scale(chart.dash, shared)
-    return {"strokeDash": _channel(chart.dash) | {"type": "ordinal", "scale": scale}}
+        return _channel(field) | {"scale": _scale(field, shared)}
+    middle = {} if field.middle is None else {"domainMid": field.middle}
+    return _channel(field) | {"scale": {"scheme": field.scheme} | middle}
 
 
 def _scale(field: Field, shared: Sequence[Legend]) -> Spec:
@@ -198,21 +184,10 @@ def _scale(field: Field, shared: Sequence[Legend]) -> Spec:
     return {"domain": list(legend.values), "range": list(DASHES if legend.dashed else PALETTE)}
 
 
-def _apart(chart: Chart) -> Spec:
-    """Marks at the same place of a scale of words stand side by side."""
-    if chart.mark != "point" or chart.x.type == "quantitative":
-        return {}
-    return {"xOffset": {"field": chart.colour.key}}
-
-
 def _told(chart: Chart) -> list[Field]:
     return [*chart.tooltip, chart.x, chart.y]
 
 
 def _channel(field: Field) -> Spec:
-    found: Spec = {"field": field.key, "title": field.title}
+    found: Spec = {"field": field.key, "title": field.title, "type": field.type}
     return found | ({"format": field.format} if field.format else {})
-
-
-def _values(chart: Chart, field: Field) -> list[Any]:
-    return unique(row[field.key] for row in chart.rows)

@@ -214,7 +214,10 @@ def _curve(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
     with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+        rows = list(csv.DictReader(file))
+    if any(None in row or None in row.values() for row in rows):
+        raise InputError(f"{path}: is no table: a row is longer or shorter than its header")
+    return rows
 
 
 def _scalars(folder: Path, prefix: str) -> dict[str, float]:

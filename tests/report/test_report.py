@@ -172,6 +172,11 @@ def test_an_interval_is_printed_as_it_is_and_chance_is_marked_everywhere(root):
     marked = [r for r in table if "at chance" in r["accuracy after 5 steps (%)"]]
     assert [r["setting"] for r in marked] == ["maml exact k=5"]
     assert '<span class="bad">at chance</span>' in text
+    drawn = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])["charts"]
+    beside = {
+        r["setting"]: r["beside"] for r in drawn["glyphs-accuracy-5-cpu"]["spec"]["data"]["values"]
+    }
+    assert beside["maml exact k=5"] == "5 at chance"
     results = root / "results" / grid.GRID
     assert (results / "summary.md").read_text().count("at chance") >= 2
     listed = csv.DictReader((results / "summary.csv").open())
@@ -195,6 +200,8 @@ def test_caveats_come_from_the_records(root):
         assert words not in text.partition("All settings")[0]
     assert "CPU times of the seeds of one setting differ by up to 1 %." in text
     grid.edit(record(root, "maml-exact-k5-s0"), dirty=True, hardware="another", commit="feed")
+    grid.edit(metrics(root, "attack-lazy-k5-s0"), warnings=["Target x never moves."])
+    assert "Target x never moves." in rerun(root).partition("glyphs-attack: All settings")[0]
     grid.edit(record(root, "maml-exact-k5-s1"), resumed=2, train_wall_seconds=2 * (grid.CPU + 28.5))
     text = rerun(root)
     for words in (
@@ -281,6 +288,7 @@ def test_a_kind_that_describes_nothing_is_reported_by_its_metrics(root, monkeypa
         ("metrics.json", '{"metrics": {"accuracy@5": {"value": NaN}}}', "holds NaN"),
         ("metrics.json", "[]", "valid dictionary"),
         ("items.npz", "nothing", "are no test items"),
+        ("curve.csv", "step,accuracy\n1\n", "is no table"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_sentence(root, file, content, said):
