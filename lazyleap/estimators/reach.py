@@ -1,8 +1,9 @@
-"""A part of theta that the teacher cannot hear of: found from the graph, not from the numbers."""
+"""A part of theta that nothing is heard of: found from the graph, not from the numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -22,13 +23,12 @@ def require_heard(
     """Refuse a teacher that leaps over every step that a part of theta acts through.
 
     ``unheard`` are the names of theta that nothing was pulled back onto: their gradient would be
-    zero whatever they are, which is no gradient. Those that no step depends on either are left
-    alone, and so is a zero that comes from the numbers.
+    zero whatever they are, which is no gradient. A zero that comes from the numbers is left alone.
 
     Cost: none, unless a name is unheard; then one backward pass a step.
 
     Raises:
-        InputError: naming the part.
+        InputError: naming the part; also if nothing at all depends on it.
     """
     if not unheard:
         return
@@ -44,6 +44,32 @@ def require_heard(
                     f"{j}, and through nothing else: place a step of the teacher there, or let "
                     f"{type(problem).__name__}.taught(horizon) name the steps it must take"
                 )
+    require_part(problem, unheard)
+
+
+def require_part(problem: Bilevel, unread: Collection[str]) -> None:
+    """Refuse a theta with names that nothing reads, which would never learn.
+
+    An ``nn.Module`` has checked its names already, and may have layers that it does not use.
+
+    Raises:
+        InputError: naming the first.
+    """
+    if unread and not isinstance(getattr(problem, "forward", None), Named):
+        raise InputError(
+            f"theta['{min(unread)}'] is read by no inner step and not by the outer loss: "
+            "is its name misspelt, or another network's?"
+        )
+
+
+@runtime_checkable
+class Named(Protocol):
+    """A network that refuses names other than its own."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """Of its parameters."""
+        ...
 
 
 def reached(function: Callable[[Tree], Tree], theta: Tree) -> set[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 
-from lazyleap.bilevel import Bilevel, Task, Tree, copy, leaf, step
+from lazyleap.bilevel import Bilevel, Pull, Task, Tree, copy, filled, leaf, step
 from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
+from lazyleap.estimators.reach import require_part
 from lazyleap.estimators.twice import check_twice, differentiated_twice
 from lazyleap.traits import Needs
 
@@ -29,7 +30,9 @@ class Unrolled:
         """See :class:`lazyleap.estimators.base.Estimator`."""
         check(self, problem, theta, tasks)
         results = [_unroll(problem, theta, task) for task in tasks]
-        return average([g for g, _ in results], [path for _, path in results])
+        meta = average([g for g, _ in results], [path for _, path in results])
+        require_part(problem, theta.keys() - meta.grad.keys())
+        return replace(meta, grad=filled(meta.grad, theta))
 
 
 def _unroll(problem: Bilevel, theta: Tree, task: Task) -> tuple[TaskGradient, Path]:
@@ -39,6 +42,6 @@ def _unroll(problem: Bilevel, theta: Tree, task: Task) -> tuple[TaskGradient, Pa
         for batch in task.inner:
             phi = step(problem, phi, anchor, batch)
         loss = problem.outer_loss(phi, anchor, task.outer)
-        check_twice(problem, {"": loss})
-        grads = torch.autograd.grad(loss, list(anchor.values()), materialize_grads=True)
-    return TaskGradient(loss, dict(zip(anchor, grads, strict=True))), Path(copy(start), copy(phi))
+    check_twice(problem, {"": loss})
+    (grad,) = Pull({"": loss}, [anchor])({"": torch.ones_like(loss)})
+    return TaskGradient(loss, grad), Path(copy(start), copy(phi))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -52,6 +52,11 @@ class Stateless:
             (n, m) for n, m in module.named_modules() if getattr(m, "track_running_stats", False)
         ]
         self._check_layers()
+
+    @property
+    def names(self) -> Collection[str]:
+        """Of the module's parameters."""
+        return self._parameters.keys()
 
     def __call__(self, parameters: Tree, inputs: Any) -> Tensor:
         """The module at other parameters."""

@@ -26,6 +26,7 @@ from lazyleap import (
 )
 from lazyleap.algorithms import SGD, weight_net
 from lazyleap.errors import InputError
+from lazyleap.models import functional, weights
 from tests.cases import RATE, Case, generator, perceptron
 from tests.reference import assert_same
 
@@ -130,6 +131,18 @@ def test_a_theta_with_other_names_than_the_algorithms_is_refused_by_name():
         r"ANIL: no name of theta starts with 'head.' \(head=\); did you mean 'haed.'",
         run, *named(anil, headless),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("estimator", [Lazy(), FirstOrder(), Exact(), Unrolled()], ids=str)
+def test_a_name_that_nothing_reads_is_refused_but_for_a_modules_unused_layer(estimator):
+    theta = CASE.theta()
+    words = r"theta\['hed.bias'\] is read by no inner step and not by the outer loss"
+    refused(words, estimator, CASE.problem, theta | {"hed.bias": theta["head.bias"]}, CASE.tasks(2))
+    net = torch.nn.Sequential(torch.nn.Linear(3, 2)).double()
+    net[0].unused = torch.nn.Linear(1, 1).double()
+    found = estimator(MAML(functional(net), RATE), weights(net), CASE.tasks(2)).grad
+    assert found["0.weight"].any()
+    assert not found["0.unused.weight"].any()
 
 
 def test_a_weightings_theta_with_other_names_or_sizes():
