@@ -45,7 +45,7 @@ def rewind(to: State) -> None:
         if device == CPU:
             torch.set_rng_state(old)
         else:
-            torch.get_device_module(device).set_rng_state(old, device)
+            torch.get_device_module(device).set_rng_state(old, *_which(device))
 
 
 @contextmanager
@@ -87,5 +87,9 @@ def _norm(tree: Tree) -> float:
 def _get(device: torch.device) -> Tensor:
     if device == CPU:
         return torch.get_rng_state()
-    found: Tensor = torch.get_device_module(device).get_rng_state(device)
+    found: Tensor = torch.get_device_module(device).get_rng_state(*_which(device))
     return found
+
+
+def _which(device: torch.device) -> tuple[torch.device, ...]:
+    return () if device.type == "mps" else (device,)  # Apple's has one, and takes no name

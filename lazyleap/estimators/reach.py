@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lazyleap.bilevel import Bilevel, Task, Tree, leaf, step
 from lazyleap.errors import InputError
+from lazyleap.estimators import chance
 
 
 def require_heard(
@@ -36,7 +37,7 @@ def require_heard(
     def at(j: int) -> Callable[[Tree], Tree]:
         return lambda anchor: step(problem, end, anchor, task.inner[j])
 
-    with torch.random.fork_rng(devices=()):
+    with chance.replayed(chance.state(theta)):  # nothing that is drawn here is drawn for good
         for j in set(range(len(task.inner))) - set(taken):
             if lost := sorted(reached(at(j), theta).intersection(unheard)):
                 raise InputError(

@@ -6,6 +6,8 @@ beforehand in the order in which one pass through the tasks draws them.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -175,3 +177,30 @@ def test_nothing_is_kept_of_a_step_that_draws_nothing():
     assert chance.drawn(before) == {}
     torch.rand(1)
     assert set(chance.drawn(before)) == {torch.device("cpu")}
+
+
+@pytest.mark.parametrize("name", ["cuda:1", "mps"])
+def test_a_devices_generator_is_replayed_and_given_back(monkeypatch, name):
+    """By a stand-in for torch.cuda and torch.mps, whose functions differ in what they take."""
+    device, asked = torch.device(name), () if name == "mps" else (torch.device(name),)
+    now = [torch.tensor([3])]
+
+    def get_rng_state(*of):
+        assert of == asked
+        return now[0]
+
+    def set_rng_state(state, *of):
+        assert of == asked
+        now[0] = state
+
+    module = SimpleNamespace(get_rng_state=get_rng_state, set_rng_state=set_rng_state)
+    monkeypatch.setattr(torch, "get_device_module", {device: module}.__getitem__)
+    before = chance.state({"w": SimpleNamespace(device=device)})
+    assert set(before) == {torch.device("cpu"), device}
+    now[0] = torch.tensor([4])  # the student's step draws
+    kept = chance.drawn(before)
+    now[0] = torch.tensor([9])
+    with chance.replayed(kept):
+        assert now[0].item() == 3
+        now[0] = torch.tensor([4])
+    assert now[0].item() == 9

@@ -76,6 +76,35 @@ def test_a_theta_that_is_not_the_networks_is_refused_by_name(change, words):
         Lazy()(MAML(functional(net), RATE), change(weights(net)), tasks())
 
 
+class Recurrent(nn.Module):
+    """Torch keeps an LSTM's weights in a list of its own besides, and a tied one in two places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.LSTM(3, 3, batch_first=True), nn.Linear(3, 3)
+        self.head.weight = nn.Parameter(self.head.weight.clone())
+        self.again = nn.Linear(3, 3)
+        self.again.weight = self.head.weight
+
+    def forward(self, x):
+        return self.again(self.head(self.body(x)[0][:, -1]))
+
+
+def test_recurrent_and_tied_layers_take_the_parameters_they_are_given():
+    torch.manual_seed(0)
+    a, b, x = Recurrent().double(), Recurrent().double(), generator(3)(2, 4, 3)
+    before = a(x)
+    torch.testing.assert_close(functional(a)(weights(b), x), b(x), rtol=1e-12, atol=0)
+    torch.testing.assert_close(a(x), before, rtol=0, atol=0)
+    draw = generator(4)
+    batches = [Batch(draw(2, 4, 3), torch.tensor([0, 2])) for _ in range(3)]
+    found, expected = (
+        Exact()(MAML(forward, RATE), weights(b), [Task(batches[:2], batches[2])])
+        for forward in (functional(a), lambda p, x: torch.func.functional_call(a, p, (x,)))
+    )
+    assert_same(found.grad, expected.grad, rtol=1e-11)
+
+
 def test_a_network_without_anything_to_learn_is_refused():
     with pytest.raises(InputError, match="nothing to learn"):
         weights(network().requires_grad_(False))
