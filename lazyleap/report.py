@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,17 +24,18 @@ from lazyleap.statistics import interval
 class Score:
     """A value and the ends of its 95% interval, over ``n`` items or seeds; fractions of 1.
 
-    ``signed``: a difference, shown with its sign.
+    ``chance``: the words for a score that is no better than chance; ``signed``: a difference.
     """
 
     value: float
     low: float | None = None
     high: float | None = None
     n: int | None = None
-    at_chance: bool = False
+    chance: str = ""
     signed: bool = False
 
 
+AT_CHANCE = "at chance"
 Cell = Score | str | float | int | None
 
 
@@ -71,9 +72,9 @@ class Run:
             return Score(float(alone)) if isinstance(alone, int | float) else None
         value, half = float(found["value"]), float(found.get("ci95", math.nan))
         low, high = found.get("low", value - half), found.get("high", value + half)
-        chance = bool(found.get("at_chance"))
+        chance = AT_CHANCE if found.get("at_chance") else ""
         if not math.isfinite(low) or not math.isfinite(high):
-            return Score(value, n=found.get("n"), at_chance=chance)
+            return Score(value, n=found.get("n"), chance=chance)
         return Score(value, low, high, found.get("n"), chance)
 
 
@@ -100,9 +101,10 @@ class Group:
             return None
         if len(scores) == 1:
             return scores[0]
-        mean = interval(np.array([score.value for score in scores]))
-        chance = all(score.at_chance for score in scores)
-        return Score(mean["value"], mean["low"], mean["high"], len(scores), chance)
+        mean, count = interval(np.array([score.value for score in scores])), len(scores)
+        by_chance = sum(bool(score.chance) for score in scores)
+        chance = f"{by_chance} of {count} seeds {AT_CHANCE}" if by_chance else ""
+        return Score(mean["value"], mean["low"], mean["high"], count, chance)
 
     def recorded(self, key: str) -> float:
         """The mean over seeds of a number of record.json."""
@@ -124,6 +126,13 @@ class Measure:
     unit: Unit = ""
     higher: bool | None = None
     beside: Measure | None = None
+
+    def of(self, group: Group, at: str = "") -> Score | None:
+        """A setting's score, ``at`` a part of the test (``@NAME``); a share's stays in 0..1."""
+        score = group.score(self.metric + at)
+        if score is None or score.low is None or score.high is None or self.unit != "%":
+            return score
+        return replace(score, low=max(0.0, score.low), high=min(1.0, score.high))
 
 
 @dataclass(frozen=True)

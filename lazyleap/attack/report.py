@@ -62,7 +62,7 @@ def _by_target(groups: Sequence[Group], targets: Sequence[str]) -> list[Table]:
             + [Column(m.metric, m.title, m.unit) for m in measures],
             [
                 {"target": target, "setting": group.label}
-                | {m.metric: group.score(f"{m.metric}@{target}") for m in measures}
+                | {m.metric: m.of(group, f"@{target}") for m in measures}
                 for target in targets
                 for group in groups
             ],
@@ -188,7 +188,7 @@ def _drawn(triplets: Numbers) -> Image.Image:
 
 def _protocol(task: AttackTask, groups: Sequence[Group]) -> list[str]:
     training, test, model = task.training, task.test, task.model
-    digests = sorted({run.metrics["test_digest"] for group in groups for run in group.runs})
+    digests = sorted({run.metrics["test_digest"][:12] for group in groups for run in group.runs})
     return [
         f"Attacks: {test.goal}; {NORMS[test.norm]} norm of the perturbation at most "
         f"{test.epsilon:g}, pixels in 0..1, every iterate clipped to valid pixels.",

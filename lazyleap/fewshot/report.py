@@ -53,7 +53,7 @@ def report(task: FewShotTask, groups: Sequence[Group]) -> Report:
 def compared(task: FewShotTask, groups: Sequence[Group]) -> list[Measure]:
     """Accuracy at the step that validation chose, where there is one, and at each common step."""
     chosen = Measure("accuracy", "accuracy at the common step validation chose", "%", True)
-    known = all(group.score(chosen.metric) is not None for group in groups)
+    known = all(chosen.of(group) is not None for group in groups)
     steps = sorted({s for s in task.test.steps if s > 0}, reverse=True)
     return [chosen] * known + [Measure(f"accuracy@{s}", _after(s), "%", True) for s in steps]
 
@@ -110,7 +110,7 @@ def _published(task: FewShotTask) -> list[Published]:
 
 def _protocol(task: FewShotTask, groups: Sequence[Group]) -> list[str]:
     draw, training, model = task.draw, task.training, task.model
-    digests = sorted({run.metrics["test_digest"] for group in groups for run in group.runs})
+    digests = sorted({run.metrics["test_digest"][:12] for group in groups for run in group.runs})
     return [
         f"{draw.way}-way {draw.shot}-shot, {draw.query} query images a class; classes of "
         "training, validation and test are disjoint.",

@@ -173,7 +173,7 @@ def _joined(group: Group) -> str:
 def _protocol(task: LongTailTask, groups: Sequence[Group]) -> list[str]:
     draw, training, model, test = task.draw, task.training, task.model, task.test
     metrics = groups[0].first.metrics
-    digests = sorted({run.metrics["test_digest"] for group in groups for run in group.runs})
+    digests = sorted({run.metrics["test_digest"][:12] for group in groups for run in group.runs})
     images = sum(metrics["train_images"])
     shape = (
         "images as they are"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lazyleap.report import Chart, Field, Group, Measure, Score
-from stages.reporting.wording import CHANCE, capital, scaled, unit_title
+from stages.reporting.wording import capital, scaled, unit_title
 
 SERIES = Field("series", "setting", "nominal")
 SETTING = Field("setting", "setting", "nominal")
@@ -20,7 +20,7 @@ def charts(groups: Sequence[Group], compared: Sequence[Measure]) -> list[Chart]:
     """Each compared measure against cost and horizon; what training costs against the horizon."""
     found = []
     for measure in compared:
-        scored = [(g, s) for g in groups if (s := g.score(measure.metric)) is not None]
+        scored = [(g, s) for g in groups if (s := measure.of(g)) is not None]
         found += (
             [_against_cpu(measure, scored), _against_horizon(measure, scored)] if scored else []
         )
@@ -62,7 +62,7 @@ def _against_horizon(measure: Measure, scored: Sequence[tuple[Group, Score]]) ->
 
 
 def _row(group: Group, score: Score, measure: Measure) -> dict[str, Any]:
-    chance = CHANCE if score.at_chance else ""
+    chance = score.chance
     low, high = (None if end is None else scaled(end, measure) for end in (score.low, score.high))
     return {
         "setting": group.label,

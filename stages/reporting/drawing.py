@@ -167,7 +167,7 @@ def _axis(field: Field, mark: str) -> Spec:
     if field.type != "quantitative":
         return _channel(field) | {"axis": axis} | ({"sort": None} if mark == "cell" else {})
     axis |= {"tickCount": 6} | ({"tickMinStep": 1} if field.format.endswith("d") else {})
-    scale = {"type": "log"} if field.log else {"zero": False, "padding": 12}
+    scale = {"type": "log"} if field.log else {"zero": False, "nice": False, "padding": 12}
     return _channel(field) | {"axis": axis, "scale": scale}
 
 

@@ -28,7 +28,7 @@ def settings(groups: Sequence[Group], measures: Sequence[Measure], verdict: Verd
         Column("seeds", "seeds"),
     ]
     rows: list[dict[str, Cell]] = [
-        {m.metric: group.score(m.metric) for m in measures}
+        {m.metric: m.of(group) for m in measures}
         | {"setting": group.label, "verdict": words.get(group.label), "seeds": len(group.runs)}
         | {"cpu": group.recorded("train_cpu_seconds")}
         | {"memory": group.recorded("peak_memory_mib")}
@@ -50,7 +50,7 @@ def budgets(verdict: Verdict) -> Table:
     columns = [Column("cpu", "training CPU from", "s"), Column("setting", "best within it")]
     columns += [Column(m.metric, m.title, m.unit) for m in (measure, measure.beside) if m]
     columns += [Column("undecided", "not told apart from it"), Column("behind", "clearly behind")]
-    rows = [_budget(one, columns) for one in verdict.budgets]
+    rows = [_budget(one, measure) for one in verdict.budgets]
     return Table("budgets", "At equal training compute", columns, rows, _BUDGETS)
 
 
@@ -60,11 +60,11 @@ _BUDGETS = (
 )
 
 
-def _budget(budget: Budget, columns: Sequence[Column]) -> dict[str, Cell]:
+def _budget(budget: Budget, measure: Measure) -> dict[str, Cell]:
     best = budget.field[0].group
     named = [s.group.label for s in budget.field[1:] if s.word != "behind"]
     behind = sum(s.word == "behind" for s in budget.field)
-    scores: dict[str, Cell] = {c.key: best.score(c.key) for c in columns[2:-2]}
+    scores: dict[str, Cell] = {m.metric: m.of(best) for m in (measure, measure.beside) if m}
     return scores | {
         "cpu": budget.cpu_seconds,
         "setting": best.label,
@@ -124,9 +124,9 @@ def published(groups: Sequence[Group], report: Report) -> Table:
         said: dict[str, Cell] = {"method": figure.method, "figure": figure.figure}
         said["source"] = figure.source
         ours = [g for g in groups if _same(g, figure.algorithm, figure.estimator)]
-        rows += [
-            said | {"setting": g.label, "ours": g.score(report.compared[0].metric)} for g in ours
-        ] or [said]
+        rows += [said | {"setting": g.label, "ours": report.compared[0].of(g)} for g in ours] or [
+            said
+        ]
     unit = report.compared[0].unit
     columns = [Column("method", "published method"), Column("figure", "published", unit)]
     columns += [Column("source", "source"), Column("setting", "our setting of that method")]

@@ -165,8 +165,8 @@ def checks(grid: str, run: Run) -> list[tuple[bool, str]]:
     """What was checked of a run, and whether it holds."""
     score, dirty = run.score(run.metrics["primary"]), run.record.get("dirty")
     found = [(not dirty, "uncommitted changes" if dirty else "committed code")]
-    if score is not None and score.at_chance:
-        found.append((False, "at chance"))
+    if score is not None and score.chance:
+        found.append((False, score.chance))
     parity = folders.exported(grid, run.name) / "parity.json"
     if parity.is_file():
         ok = bool(parse(parity, _Parity)["ok"])

@@ -81,7 +81,12 @@ def build(found: Found) -> dict[str, str | bytes]:
     """Every file of results/GRID by name; the same inputs give the same bytes."""
     sections = [_section(found, task, groups) for task, groups in found.groups.items()]
     parts = [
-        (f"Task `{s.name}`: {s.report.heading}", [s.report.asked, *s.answers, *s.sure], s.settings)
+        (
+            f"Task `{s.name}`: {s.report.heading}",
+            [s.report.asked, *s.answers],
+            [s.budgets, s.settings],
+            s.sure,
+        )
         for s in sections
     ]
     files: dict[str, str | bytes] = {

@@ -82,7 +82,8 @@ def _row(found: Found, run: Run, metric: str) -> dict[str, Any]:
     own |= {"dataset": run.metrics["dataset"], "algorithm": run.algorithm}
     own |= {"estimator": run.estimator, "horizon": run.horizon, "seed": run.seed}
     own |= {"options": "; ".join(f"{key}={value}" for key, value in more), "metric": metric}
-    scored = {key: getattr(score, key) for key in ("value", "low", "high", "n", "at_chance")}
+    scored = {key: getattr(score, key) for key in ("value", "low", "high", "n")}
+    scored["at_chance"] = bool(score and score.chance)
     recorded = ("meta_iterations", "train_cpu_seconds", "peak_memory_mib", "device", "commit")
     return own | scored | {key: run.record.get(key) for key in recorded}
 
@@ -98,12 +99,18 @@ def markdown(table: Table) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def summary_md(found: Found, parts: Sequence[tuple[str, Sequence[str], Table]]) -> str:
-    """What the page says first: of each task a heading, sentences and the table of settings."""
+Part = tuple[str, Sequence[str], Sequence[Table], Sequence[str]]
+"""A task's heading, sentences, tables, and how sure that is."""
+
+
+def summary_md(found: Found, parts: Sequence[Part]) -> str:
+    """What the page says first of each task, and its table of settings."""
     finished, total = len(found.runs), len(found.settings.runs)
     said = [f"# Grid `{found.settings.grid}`: {finished} of {plural(total, 'run')} finished"]
-    for heading, sentences, table in parts:
-        said += [f"## {heading}", *sentences, markdown(table)]
+    for heading, sentences, tables, sure in parts:
+        said += [f"## {heading}", *sentences, "\n".join(f"- {one}" for one in sure)]
+        for table in (table for table in tables if table.rows):
+            said += [f"{table.title}:", markdown(table)]
     if found.missing:
         said += ["## Missing", "\n".join(f"- `{m.name}`: {m.reason}" for m in found.missing)]
     return "\n\n".join(said) + "\n"

@@ -59,7 +59,7 @@ def judge(groups: Sequence[Group], measure: Measure) -> Verdict:
 
 def standings(groups: Sequence[Group], measure: Measure) -> tuple[Standing, ...]:
     """Those that have the measure, best first, each against the best."""
-    scored = [(g, s) for g in groups if (s := g.score(measure.metric)) is not None]
+    scored = [(g, s) for g in groups if (s := measure.of(g)) is not None]
     scored.sort(key=lambda pair: -pair[1].value if measure.higher else pair[1].value)
     best = scored[0][0] if scored else None
     found = family([(g, best) for g, _ in scored[1:] if best], measure)
@@ -144,7 +144,7 @@ def lead(verdict: Verdict) -> str:
 def full(standing: Standing, measure: Measure) -> str:
     """A setting's score, and what must stand beside it."""
     words, beside = said(standing.score, measure), measure.beside
-    score = standing.group.score(beside.metric) if beside else None
+    score = beside.of(standing.group) if beside else None
     return f"{words}, {beside.title} {said(score, beside)}" if beside and score else words
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from lazyleap.report import Cell, Column, Measure, Score, Unit
 
 DASH = "–"
-CHANCE = "at chance"
 
 
 def scaled(value: float, of: Measure | Column) -> float:
@@ -41,7 +40,7 @@ def shown(cell: Cell, unit: Unit) -> str:
         return number(cell, unit)
     plus = "+" if cell.signed and cell.value > 0 else ""
     ends = "" if cell.low is None or cell.high is None else _ends(cell.low, cell.high, unit)
-    mark = f" {CHANCE}" if cell.at_chance else ""
+    mark = f", {cell.chance}" if cell.chance else ""
     return f"{plus}{number(cell.value, unit)}{ends}{mark}".replace("-", "\N{MINUS SIGN}")
 
 

@@ -183,6 +183,18 @@ def test_an_interval_is_printed_as_it_is_and_chance_is_marked_everywhere(root):
     assert [r["run"] for r in listed if r["at_chance"] == "True"] == ["maml-exact-k5-s0"]
 
 
+def test_shares_of_several_seeds_stay_shares_and_seeds_at_chance_are_counted(root):
+    small(root, seeds=2)
+    for seed, value in enumerate((1.0, 0.96)):
+        score(root, f"attack-square-s{seed}", "success", value=value)
+    score(root, "maml-exact-k5-s1", "accuracy@5", at_chance=True)
+    text = rerun(root)
+    shown = {r["success rate (%)"] for r in rows(text, "glyphs-attack: All settings")}
+    assert "98.0 (72.6 .. 100.0)" in shown  # 2 +- 12.706 * 2, Student's t of one degree of freedom
+    marked = [r["accuracy after 5 steps (%)"] for r in rows(text, "glyphs: All settings")]
+    assert sum(cell.endswith(", 1 of 2 seeds at chance") for cell in marked) == 1
+
+
 def test_one_seed_decides_nothing_and_the_page_says_so(root):
     small(root)
     text = rerun(root)
