@@ -1,0 +1,94 @@
+"""What a kind describes: rows of its charts and tables from metrics that are made by hand."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lazyleap.longtail.report import report as longtail
+from lazyleap.report import Group, Run
+from lazyleap.settings import load
+from tests.report import grid
+from tests.report.conftest import rerun
+from tests.report.test_report import metrics, small
+
+CLASSES = 30
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    return load(grid.DEFAULT).tasks
+
+
+def tail(label: str, recall: np.ndarray, weights: dict[str, float]) -> Group:
+    """One run of a long tail whose class c has 1000 - 10 c training images, in mixed order."""
+    order = np.random.default_rng(0).permutation(CLASSES)
+    confusion = np.zeros((CLASSES, CLASSES), int)
+    confusion[order, order] = 10 * recall
+    confusion[order, order[0]] += (10 * (1 - recall)).astype(int)
+    sizes = np.empty(CLASSES, int)
+    sizes[order] = 1000 - 10 * np.arange(CLASSES)
+    shares = np.empty(CLASSES)
+    shares[order] = recall
+    said = {
+        "dataset": "d",
+        "primary": "error",
+        "test_digest": "ab",
+        "metrics": {"error": {"value": float(1 - recall.mean()), "ci95": 0.1, "n": 300}},
+        "recall": [{"value": float(share)} for share in shares],
+        "confusion": confusion.tolist(),
+        "classes": [f"c{i}" for i in range(CLASSES)],
+        "train_images": sizes.tolist(),
+    }
+    named = (label, label, label, "a", "e", 1, "", 0)
+    return Group((Run(*named, said, {}, [], None, Path(), lambda prefix: weights),))
+
+
+def test_many_classes_are_taken_together_by_rank(tasks):
+    recall = np.linspace(1, 0, CLASSES).round(1)
+    weights = {f"class_weight/{i:03d}": 2.0 for i in range(CLASSES)}
+    groups = [tail("good", recall, weights), tail("bad", recall / 2, weights)]
+    charts = {chart.name: chart for chart in longtail(tasks["glyphs-lt"], groups).charts}
+    rows = [row for row in charts["recall"].rows if row["setting"] == "good"]
+    assert [row["class"] for row in rows][:2] == ["1-3 (1,000-980)", "4-6 (970-950)"]
+    expected = 100 * recall.reshape(10, 3).mean(1)
+    assert [row["value"] for row in rows] == pytest.approx(expected)
+    assert {row["value"] for row in charts["weights"].rows} == {2.0}
+    confusion = charts["confusion"]
+    assert "good" in confusion.title  # the least error
+    cells = {(row["true"], row["answer"]): row["value"] for row in confusion.rows}
+    last = "28-30 (730-710)"
+    assert cells[last, last] == pytest.approx(100 * recall[-3:].mean())
+    assert cells[last, "1-3 (1,000-980)"] == pytest.approx(100 * (1 - recall[-3:].mean()))
+
+
+def test_no_weights_no_chart_of_them(tasks):
+    groups = [tail("one", np.ones(CLASSES), {})]
+    assert "weights" not in {chart.name for chart in longtail(tasks["glyphs-lt"], groups).charts}
+
+
+def test_triplets_are_drawn_clean_perturbed_about_grey_and_adversarial(root):
+    small(root)
+    triplets = np.zeros((2, 3, 1, 4, 4), np.float32)
+    triplets[:, 0] = 0.2
+    triplets[0, 1, 0, 1, 2] = -0.1
+    triplets[:, 2] = 0.6
+    folder = metrics(root, "attack-square-s0").parent / "pictures"
+    np.save(folder / "glyphs-allconv.npy", triplets)
+    text = rerun(root)
+    figure = text.partition("square: largest change 0.100")[2].partition("<img ")[2]
+    shown = re.match(r'src="data:image/png;base64,(.*?)" width="(\d+)" height="(\d+)"', figure)
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown[1])))).astype(int)
+    assert picture.shape == (4, 2 * (3 * 4 + 2) + 4)
+    assert (int(shown[2]), int(shown[3])) == (20 * 32, 20 * 4)
+    assert set(picture[:, :4].ravel()) == {51}  # 0.2 of 255
+    middle = picture[:, 5:9]
+    assert middle[1, 2] == 0  # the largest change, which is down, is black
+    assert set(np.delete(middle.ravel(), 6)) <= {127, 128}  # no change is grey
+    assert set(picture[:, 10:14].ravel()) == {153}
