@@ -9,7 +9,7 @@ NAME ?=
 python := $(VENV)/bin/python
 installed := $(VENV)/.installed
 
-.PHONY: help run test test-system check ui grid setup
+.PHONY: help run test test-system mutants check ui grid setup
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -23,6 +23,9 @@ test: check  ## check, then run all tests but the slow ones
 
 test-system: setup  ## the slow tests: end to end, by DVC, Prefect and a browser
 	@OMP_NUM_THREADS=1 $(python) -m pytest -n 2 -m "slow or system" $(ARGS)
+
+mutants: setup  ## how many of 400 small faults the tests notice: an hour; goes on where it stopped
+	@OMP_NUM_THREADS=1 $(python) -m tests.mutation $(ARGS)
 
 check: setup  ## ruff and mypy --strict
 	@$(python) -m ruff check .

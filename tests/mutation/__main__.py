@@ -1,0 +1,181 @@
+"""``make mutants``: a seeded sample of small faults, and how many of them the tests notice.
+
+    python -m tests.mutation [--count 400] [--seed 0] [--only PATTERN] [--tests FOLDER ...]
+                             [--jobs 2] [--fresh]
+
+Each fault is put into a copy of the project and the tests that reach its line are run, the
+quickest first, until one fails. It goes on where it was stopped, as long as neither the library nor
+the tests have changed. With --only or --tests it tries a part and
+writes no report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import multiprocessing
+import random
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from tests.mutation import reach, report, runner
+from tests.mutation.mutants import Mutant, mutants
+
+PARTS = (
+    "bilevel.py", "estimators/*.py", "algorithms/*.py", "training/*.py", "fewshot/*.py",
+    "longtail/*.py", "attack/*.py", "statistics.py", "comparison.py", "seeding.py", "blocks.py",
+    "config.py", "settings.py", "compatibility.py", "traits.py", "build.py", "kind.py",
+)  # fmt: skip
+LEFT_OUT = ("*/card.py", "*/report.py", "*/export.py")  # words, charts, ONNX
+LEAST = 3  # mutants of a file, if it has them
+SECONDS = 60.0  # of tests, as they took without a fault, that a mutant is tried with
+QUICK = ["-m", "not slow and not system", "--maxfail=0"]
+
+_work: dict[str, Any] = {}
+
+
+def sources(only: str) -> list[Path]:
+    """The files that are mutated."""
+    top = runner.ROOT / "lazyleap"
+    found = sorted({path for part in PARTS for path in top.glob(part)})
+    names = {path: str(path.relative_to(runner.ROOT)) for path in found}
+    return [p for p in found if fnmatch(names[p], only) and not any(p.match(x) for x in LEFT_OUT)]
+
+
+def sample(files: Sequence[Path], count: int, seed: int) -> list[Mutant]:
+    """``count`` of all, each file having its share and at least a few."""
+    every = {str(f.relative_to(runner.ROOT)): f.read_text() for f in files}
+    found = {name: mutants(name, text) for name, text in every.items()}
+    total = sum(map(len, found.values()))
+    chosen: list[Mutant] = []
+    for name, all_of_it in found.items():
+        share = max(LEAST, round(count * len(all_of_it) / total))
+        chance = random.Random(f"{seed}/{name}")
+        chosen += chance.sample(all_of_it, min(share, len(all_of_it)))
+    random.Random(seed).shuffle(chosen)
+    return chosen[:count]
+
+
+def digest(*about: object) -> str:
+    """Of library, tests and options: what results depend on."""
+    total = hashlib.sha256(json.dumps(about).encode())
+    for folder in ("lazyleap", "stages", "tests"):
+        for path in sorted((runner.ROOT / folder).rglob("*.py")):
+            if "mutation" not in path.parts:
+                total.update(str(path.relative_to(runner.ROOT)).encode() + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def _ready(folder: Path) -> None:
+    name = multiprocessing.current_process().name.replace(":", "-")
+    _work["place"] = runner.workplace(folder / name)
+
+
+def _reached(words: tuple[Sequence[str], Path]) -> float:
+    files, out = words
+    place = _work["place"]
+    code, seconds = runner.run(place, [*files, *QUICK], reach.Reach(place, out), limit=7200)
+    assert code in (0, 1, 5), f"pytest ended with {code}: see {place}.log"
+    return seconds
+
+
+def _tried(job: tuple[Mutant, list[str]]) -> tuple[Mutant, runner.Done]:
+    mutant, tests = job
+    file = _work["place"] / mutant.file
+    whole = file.read_text()
+    file.write_text(mutant.apply(whole))
+    try:
+        return mutant, runner.attempt(_work["place"], tests, 3 * SECONDS)
+    finally:
+        file.write_text(whole)
+
+
+class Session:
+    """The results so far, of one state of the sources."""
+
+    def __init__(self, folder: Path, pool: Any) -> None:
+        self.folder, self.pool, self.path = folder, pool, folder / "results.jsonl"
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        self.results = {(r["key"], r["first"]): r for r in map(json.loads, lines)}
+
+    def reach(self, jobs: int, folders: Sequence[str]) -> dict[str, Any]:
+        """Which tests of these folders reach what; found once."""
+        path = self.folder / "reach.json"
+        if not path.exists():
+            tests = {t for folder in folders for t in (runner.ROOT / folder).rglob("test_*.py")}
+            names = sorted(str(t.relative_to(runner.ROOT)) for t in tests)
+            shares = [(names[i :: 4 * jobs], self.folder / f"reach-{i}") for i in range(4 * jobs)]
+            print(f"which of {len(names)} files of tests reach what ...", flush=True)
+            seconds = sum(self.pool.imap_unordered(_reached, shares))
+            found = {k: v for _, part in shares for k, v in json.loads(part.read_text()).items()}
+            path.write_text(json.dumps({"seconds": seconds, "tests": found}))
+        self.mapped: float = json.loads(path.read_text())["seconds"]
+        found: dict[str, Any] = json.loads(path.read_text())["tests"]
+        return found
+
+    def run(self, chosen: Iterable[Mutant], tests: dict[str, Any]) -> None:
+        """Try those that were not tried yet."""
+        left = [m for m in chosen if (m.key, m.first) not in self.results]
+        jobs = [(m, reach.killers(tests, m.file, m.lines, SECONDS)) for m in left]
+        for mutant, done in self.pool.imap_unordered(_tried, jobs):
+            one = asdict(mutant) | asdict(done) | {"key": mutant.key}
+            self.results[mutant.key, mutant.first] = one
+            with self.path.open("a") as file:
+                print(json.dumps(one), file=file)
+            words = f"{len(self.results):4} {done.outcome:9} {mutant.file}:{mutant.line}"
+            print(words, report.change(one), f"({done.by})", flush=True)
+
+    def check(self, tests: dict[str, Any]) -> list[str]:
+        """Killers that fail without any fault are none: forget what they killed."""
+        names = sorted({r["by"] for r in self.results.values()} & tests.keys())
+        done = self.pool.apply(_whole, (names,))
+        failed = done.by.splitlines()
+        self.results = {k: r for k, r in self.results.items() if r["by"] not in failed}
+        lines = (json.dumps(r) + "\n" for r in self.results.values())
+        self.path.write_text("".join(lines))
+        return failed
+
+
+def _whole(names: list[str]) -> runner.Done:
+    return runner.attempt(_work["place"], names, 3600, go_on=True)
+
+
+def main() -> None:
+    """See the top of the file."""
+    parser = argparse.ArgumentParser(prog="make mutants")
+    parser.add_argument("--count", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="*", help="files, such as 'lazyleap/training/*'")
+    parser.add_argument("--tests", nargs="*", default=["tests"], help="folders of tests to try")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--fresh", action="store_true", help="forget what was found before")
+    options = parser.parse_args()
+    chosen = sample(sources(options.only), options.count, options.seed)
+    folder = runner.ROOT / ".scratch/mutants" / digest(options.tests)
+    if options.fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    runner.preload()
+    with tempfile.TemporaryDirectory() as work:
+        context = multiprocessing.get_context("fork")
+        with context.Pool(options.jobs, _ready, (Path(work),)) as pool:
+            session = Session(folder, pool)
+            tests = session.reach(options.jobs, options.tests)
+            session.run(chosen, tests)
+            while failed := session.check(tests):
+                tests = {name: one for name, one in tests.items() if name not in failed}
+                session.run(chosen, tests)
+    found = [session.results[m.key, m.first] for m in chosen]
+    print(report.summary(found))
+    if options.only == "*" and options.tests == ["tests"]:
+        report.write(found, options.seed, session.mapped)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The faults themselves: what the operators make of a few lines, and that they can be run."""
+
+from __future__ import annotations
+
+import ast
+from textwrap import dedent
+
+import pytest
+
+from tests.mutation.mutants import mutants
+from tests.mutation.reach import killers
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("a < b", {"(a <= b)"}),
+        ("a if not b else c", {"a if (b) else c"}),
+        ("a if b < c else d", {"a if (b <= c) else d", "a if (not (b < c)) else d"}),
+        ("a if b == c else d", {"a if (b != c) else d"}),
+        ("a * b - c", {"((a) / (b)) - c", "((a * b) + (c))"}),
+        ("-a", {"(a)"}),
+        ("3", {"(4)", "(2)"}),
+        ("True", {"False"}),
+        ("a and b", {"((a) or (b))"}),
+        ("a[:k]", {"a[k:]"}),
+        ("f(a, b=c)", {"f(a)"}),
+        ("f(a, b)", {"f(b, a)"}),
+        ("max(a, b)", set()),
+        ("a.sqrt()", {"(a)"}),
+        ("float(a)", set()),
+        ('f"{a + 1} of {b}"', set()),
+    ],
+)
+def test_what_becomes_of_an_expression(line, expected):
+    found = {m.apply(f"x = {line}").removeprefix("x = ") for m in mutants("f.py", f"x = {line}")}
+    assert found == expected
+
+
+SOURCE = dedent('''
+    """Words, 1."""
+    from a import b
+
+
+    def f(x: Annotated[int, 1], y: int = 2) -> float:
+        """More words, 2."""
+        assert x > 1, x
+        if x:
+            raise ValueError(f"{x + 1}")
+        g(x)
+        return x
+''')
+
+
+def test_words_annotations_and_assertions_are_left_alone():
+    found = mutants("f.py", SOURCE)
+    assert {(m.old, m.new) for m in found} == {
+        ("2", "(3)"),
+        ("2", "(1)"),
+        ("x", "(not (x))"),
+        ('raise ValueError(f"{x + 1}")', "pass"),
+        ("g(x)", "pass"),
+        ("g(x)", "(x)"),
+        ("x", "(-(x))"),
+    }
+    for mutant in found:
+        ast.parse(mutant.apply(SOURCE))
+        assert mutant.inside == "f"
+
+
+def test_killers_reach_the_line_and_the_quickest_of_each_file_come_first():
+    def one(seconds, *lines):
+        return {"seconds": seconds, "files": {"a.py": list(lines)}}
+
+    reach = {
+        "t1::slow": one(3, 5),
+        "t1::quick": one(1, 5, 6),
+        "t1::other": one(0, 9),
+        "t2::middle": one(2, 6),
+        "t3::elsewhere": {"seconds": 0, "files": {"b.py": [5]}},
+    }
+    assert killers(reach, "lazyleap/a.py", (5, 6), 60) == ["t1::quick", "t2::middle", "t1::slow"]
+    assert killers(reach, "lazyleap/a.py", (5, 6), 4.5) == ["t1::quick", "t2::middle"]
+    at_import = killers(reach, "lazyleap/a.py", (1, 1), 60)
+    assert at_import == ["t1::other", "t2::middle", "t1::quick", "t1::slow"]
+    assert killers(reach, "lazyleap/c.py", (1, 1), 60) == []
