@@ -26,6 +26,7 @@ from lazyleap.errors import InputError, check_count, check_number
 from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
 from lazyleap.estimators.chance import State, rewind, state
 from lazyleap.estimators.lazy import walk
+from lazyleap.estimators.reach import require_read
 from lazyleap.estimators.twice import check_twice, differentiated_twice
 from lazyleap.traits import Needs, Trait
 
@@ -102,7 +103,9 @@ class Implicit:
                     "it differentiates is that of one inner loss"
                 )
         results = [self._task(problem, theta, task) for task in tasks]
-        return average([g for g, _ in results], [path for _, path in results])
+        meta = average([g for g, _ in results], [path for _, path in results])
+        require_read(problem, theta, tasks[0], meta.grad)
+        return meta
 
     def _task(self, problem: Bilevel, theta: Tree, task: Task) -> tuple[TaskGradient, Path]:
         proximal = Proximal(problem, self.rho, state(theta))

@@ -48,6 +48,23 @@ def require_heard(
     require_part(problem, unheard)
 
 
+def require_read(problem: Bilevel, theta: Tree, task: Task, grad: Tree) -> None:
+    """:func:`require_part` for an estimator that pulls nothing back.
+
+    Unread is what has a ``grad`` of zero and no part in the outer loss at the start. Cost: a read
+    of each tensor, on the CPU alone; a pass over the outer loss, if one is zero.
+
+    Raises:
+        InputError: naming it.
+    """
+    cpu = all(p.device.type == "cpu" for p in grad.values())
+    if not cpu or not (zero := {n for n, p in grad.items() if not bool(p.any())}):
+        return
+    with chance.replayed(chance.state(theta)):
+        read = reached(lambda t: {"": problem.outer_loss(problem.init(t), t, task.outer)}, theta)
+    require_part(problem, zero - read)
+
+
 def require_part(problem: Bilevel, unread: Collection[str]) -> None:
     """Refuse a theta with names that nothing reads, which would never learn.
 

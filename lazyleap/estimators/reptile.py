@@ -11,6 +11,7 @@ import torch
 from lazyleap.bilevel import Bilevel, Task, Tree, filled, subtract
 from lazyleap.estimators.base import MetaGradient, TaskGradient, average, check
 from lazyleap.estimators.lazy import walk
+from lazyleap.estimators.reach import require_read
 from lazyleap.traits import Needs, Trait
 
 
@@ -36,4 +37,6 @@ class Reptile:
                 loss = problem.outer_loss(path.end, theta, task.outer)
             (grad,) = begin(subtract(path.start, path.end))
             gradients.append(TaskGradient(loss, filled(grad, theta)))
-        return average(gradients, paths)
+        meta = average(gradients, paths)
+        require_read(problem, theta, tasks[0], meta.grad)
+        return meta

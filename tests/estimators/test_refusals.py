@@ -32,6 +32,7 @@ from tests.reference import assert_same
 
 CASE = Case("maml", "perceptron")
 NAN = float("nan")
+EVERY = [Lazy(), FirstOrder(), Exact(), Unrolled(), Reptile(), Implicit()]
 
 
 def refused(words: str, call, *arguments) -> None:
@@ -97,11 +98,7 @@ THETAS = {
 }
 
 
-@pytest.mark.parametrize(
-    "estimator",
-    [Lazy(), FirstOrder(), Exact(), Unrolled(), Reptile(), Implicit()],
-    ids=lambda e: type(e).__name__,
-)
+@pytest.mark.parametrize("estimator", EVERY, ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize(("change", "words"), THETAS.values(), ids=THETAS)
 def test_a_theta_that_cannot_be_learned(estimator, change, words):
     theta = change(CASE.theta())
@@ -133,14 +130,14 @@ def test_a_theta_with_other_names_than_the_algorithms_is_refused_by_name():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("estimator", [Lazy(), FirstOrder(), Exact(), Unrolled()], ids=str)
+@pytest.mark.parametrize("estimator", EVERY, ids=lambda e: type(e).__name__)
 def test_a_name_that_nothing_reads_is_refused_but_for_a_modules_unused_layer(estimator):
-    theta = CASE.theta()
+    theta, tasks = CASE.theta(), CASE.tasks(2, same_batch=True)
     words = r"theta\['hed.bias'\] is read by no inner step and not by the outer loss"
-    refused(words, estimator, CASE.problem, theta | {"hed.bias": theta["head.bias"]}, CASE.tasks(2))
+    refused(words, estimator, CASE.problem, theta | {"hed.bias": theta["head.bias"]}, tasks)
     net = torch.nn.Sequential(torch.nn.Linear(3, 2)).double()
     net[0].unused = torch.nn.Linear(1, 1).double()
-    found = estimator(MAML(functional(net), RATE), weights(net), CASE.tasks(2)).grad
+    found = estimator(MAML(functional(net), RATE), weights(net), tasks).grad
     assert found["0.weight"].any()
     assert not found["0.unused.weight"].any()
 
