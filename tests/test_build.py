@@ -1,0 +1,140 @@
+"""From the words of params.yaml to the objects that work: each key arrives, overrides first."""
+
+from __future__ import annotations
+
+import pytest
+from torch import nn
+
+from lazyleap import build
+from lazyleap.errors import InputError
+from lazyleap.estimators import Exact, FirstOrder, Implicit, Lazy, Reptile, Unrolled
+from tests.handmade import setting
+
+OUTER = {"optimizer": "sgd", "lr": 0.5, "schedule": "step", "clip_norm": 3.0}
+
+
+def changed(params):
+    params["estimators"]["lazy"] = {"leaps": 2, "lam": 1.0}
+    params["estimators"]["implicit"] = {"rho": 0.7, "cg_steps": 9}
+    params["algorithms"]["maml"] = {"inner_lr": 0.3, "momentum": 0.4, "outer": OUTER}
+    params["tasks"]["glyphs"]["training"]["meta_iterations"] = 77
+    params["threads"] = 2
+
+
+def made(folder, estimator="exact", change=changed, task="glyphs", algorithm="maml", **run):
+    run = {"algorithm": algorithm, "estimator": estimator, "horizon": 5, **run}
+    return setting(folder, task, run, change)
+
+
+LAZY = {"estimator": "lazy", "placement": "start"}
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        ({"estimator": "first_order"}, FirstOrder()),
+        ({"estimator": "exact"}, Exact()),
+        ({"estimator": "unrolled"}, Unrolled()),
+        ({"estimator": "reptile"}, Reptile()),
+        ({"estimator": "implicit"}, Implicit(0.7, 9)),
+        (LAZY, Lazy(2, (0, 2))),
+        (LAZY | {"leaps": 3}, Lazy(3, (0, 1, 3))),
+        (LAZY | {"placement": "end"}, Lazy(2, (2, 4))),
+        (LAZY | {"placement": "tail", "leaps": 4}, Lazy(4, (1, 2, 3, 4))),
+        (LAZY | {"placement": [1, 2, 4]}, Lazy(3, (1, 2, 4))),
+        (LAZY | {"placement": "end", "leaps": 1, "lam": 0.25}, Lazy(1, "end", 0.25)),
+    ],
+    ids=str,
+)
+def test_the_estimator_a_run_asks_for(run, expected, tmp_path):
+    assert build.estimator(made(tmp_path, **run)) == expected
+
+
+@pytest.mark.parametrize(
+    ("order", "placement", "steps"),
+    [
+        ("last", "start", (0, 4)),
+        ("first", "start", (0,)),
+        ("last", "end", (4,)),
+        ("first", "end", (0, 4)),
+    ],
+)
+@pytest.mark.parametrize("by_run", [True, False])
+def test_the_teacher_takes_the_weighted_step_too(order, placement, steps, by_run, tmp_path):
+    def change(params):
+        params["algorithms"]["reweight"]["weighted_step"] = "last" if by_run else order
+
+    run = {"placement": placement} | ({"weighted_step": order} if by_run else {})
+    found = made(tmp_path, "lazy", change, "glyphs-lt", "reweight", **run)
+    assert build.estimator(found) == Lazy(len(steps), steps)
+    assert found.weighted_step == order
+
+
+def test_a_part_of_a_leap_goes_with_the_weighted_step_last(tmp_path):
+    run = {"placement": "end", "lam": 0.5, "weighted_step": "first"}
+    with pytest.raises(InputError, match=r"lam 0\.5"):
+        made(tmp_path, "lazy", lambda params: None, "glyphs-lt", "reweight", **run)
+
+
+def test_rates_momentum_and_the_outer_descent_are_those_of_the_algorithm(tmp_path):
+    found = made(tmp_path)
+    problem, outer = build.algorithm(found, nn.Linear(2, 2)), build.outer(found)
+    assert (problem.inner_lr, problem.optimizer.momentum) == (0.3, 0.4)
+    assert {name: getattr(outer, name) for name in OUTER} == OUTER
+    assert outer.iterations == found.meta_iterations == 77
+    assert (found.horizon, found.seed, found.threads) == (5, 3, 2)
+
+
+def test_a_run_overrides_rate_and_length(tmp_path):
+    found = made(tmp_path, inner_lr=0.9, meta_iterations=8)
+    assert build.algorithm(found, nn.Linear(2, 2)).inner_lr == 0.9
+    assert build.outer(found).iterations == 8
+
+
+@pytest.mark.parametrize("algorithm", ["maml", "meta_sgd", "anil"])
+def test_theta_starts_as_the_network_is(algorithm, tmp_path):
+    found = made(tmp_path, algorithm=algorithm)
+    network = nn.Sequential()
+    network.add_module("body", nn.Linear(2, 3))
+    network.add_module("head", nn.Linear(3, 2))
+    problem = build.algorithm(found, network)
+    theta = build.theta(problem, network)
+    start = problem.init(theta)
+    for name, p in network.named_parameters():
+        if algorithm != "anil" or name.startswith("head"):
+            assert (start[name] == p).all()
+    moved = {n for n in start if not n.startswith("momentum/")}
+    expected = (
+        {"head.weight", "head.bias"}
+        if algorithm == "anil"
+        else dict(network.named_parameters()).keys()
+    )
+    assert moved == set(expected)
+
+
+def test_what_training_depends_on_says_nothing_of_targets(tmp_path):
+    found = made(tmp_path, "lazy", changed, "glyphs-attack", "meta_attack", placement="start")
+    assert found.surrogates
+    assert found.targets
+    plain = found.to_dict()
+    assert "targets" not in plain
+    assert plain["task"].keys() == {"kind", "model", "training"}
+    assert plain["surrogates"] == found.surrogates
+    assert plain["teacher"] == (0, 2)
+    assert plain["algorithm_options"]["inner_lr"] == found.inner_lr
+
+
+KEYS = {"leaps": 1, "lam": 1.0, "placement": "start", "weighted_step": "last"}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_that_nobody_would_read_is_refused(key, tmp_path):
+    with pytest.raises(InputError, match=f"{key} (goes with|does not go with)"):
+        made(tmp_path, **{key: KEYS[key]})
+
+
+@pytest.mark.parametrize("key", ["inner_lr", "horizon"])
+def test_a_rule_looks_nowhere_ahead(key, tmp_path):
+    run = {"horizon": 1, "inner_lr": None} | {key: 2 if key == "horizon" else 0.1}
+    with pytest.raises(InputError, match=key):
+        made(tmp_path, "none", changed, "glyphs-lt", "cross_entropy", **run)
