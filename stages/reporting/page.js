@@ -107,7 +107,7 @@ function hide(figure) {
     const field = name.replace("hidden_", "");
     const values = data.legends[figure.closest(".charts").dataset.task][field];
     const hidden = off.filter((b) => b.dataset.field === field).map((b) => values[b.dataset.index]);
-    for (const { view } of figure.views) view.signal(name, hidden).runAsync();
+    for (const { view } of figure.views ?? []) view.signal(name, hidden).runAsync();
   }
 }
 

@@ -102,7 +102,8 @@ def family(pairs: Sequence[tuple[Group, Group]], measure: Measure) -> list[Compa
 
 def _pair(one: Group, other: Group, measure: Measure) -> Comparison | None:
     candidates = [_candidate(group, measure) for group in (one, other)]
-    if not all(candidate.runs for candidate in candidates) or measure.higher is None:
+    tested = {run.metrics.get("test_digest") for group in (one, other) for run in group.runs}
+    if not all(c.runs for c in candidates) or measure.higher is None or len(tested) > 1:
         return None
     try:
         found = compare(

@@ -265,6 +265,18 @@ def test_runs_without_results_of_items_are_shown_and_not_compared(root):
     assert {r["against the best"] for r in table} == {"best", "not compared"}
 
 
+def test_runs_on_other_test_data_are_not_compared(root):
+    small(root, seeds=2)
+    for seed in range(2):
+        grid.edit(metrics(root, f"maml-lazy-k10-s{seed}"), test_digest="cd" * 32)
+    text = rerun(root)
+    assert {r["against the best"] for r in rows(text, "glyphs: All settings")} == {
+        "best",
+        "not compared",
+    }
+    assert "Not all runs met the same test data" in text
+
+
 def test_names_are_escaped_and_cannot_end_the_script(root):
     small(root)
     odd = "</script><script>alert(1)</script>&\"'"
