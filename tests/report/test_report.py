@@ -196,13 +196,16 @@ def test_shares_of_several_seeds_stay_shares_and_seeds_at_chance_are_counted(roo
 
 
 def test_one_seed_decides_nothing_and_the_page_says_so(root):
-    small(root)
+    grid.write(root, small(root), maml_lazy_k10=0.1)
     text = rerun(root)
     assert "One seed a setting: nothing is decided." in text
-    assert {r["against the best"] for r in rows(text, "glyphs: All settings")} == {
-        "best",
-        "undecided",
-    }
+    words = {r["setting"]: r["against the best"] for r in rows(text, "glyphs: All settings")}
+    assert words == {"maml lazy k=10 (placement start)": "best", "maml exact k=5": "undecided"}
+    budgets = rows(text, "glyphs: At equal training compute")
+    assert [r["best within it"] for r in budgets] == ["maml exact k=5", next(iter(words))]
+    assert [r["not told apart from it"] for r in budgets] == ["none", "maml exact k=5"]
+    assert [r["training CPU from (s)"] for r in budgets] == ["68.0", "103"]
+    assert {r["clearly behind"] for r in budgets} == {"0"}
 
 
 def test_caveats_come_from_the_records(root):
