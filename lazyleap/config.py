@@ -97,7 +97,7 @@ class Run(Block):
     lam: float | None = None
     weighted_step: Literal["last", "first"] | None = None
     inner_lr: Rate | None = None
-    meta_iterations: Count | None = None
+    meta_iterations: Annotated[int, Field(ge=0)] | None = None
 
 
 class Settings(Block):

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from lazyleap.bilevel import Tree
 from lazyleap.datasets.store import ImageSet, Prepared
+from lazyleap.items import Items
 from lazyleap.settings import Setting
 from lazyleap.training.loop import Learner
 
@@ -36,14 +37,20 @@ class Drawn(Protocol):
         ...
 
 
+CURVE = ("step", "accuracy", "low", "high", "ci95")
+"""What every curve.csv begins with."""
+
+
 class Verdict(NamedTuple):
     """``metrics`` for metrics.json; ``curve`` rows for curve.csv, the header first.
 
-    ``arrays`` by file name, and ``pictures``: image grids by name, as for training.
+    ``items``: what the metrics are means of. ``arrays`` by file name, and ``pictures``: image
+    grids by name, as for training.
     """
 
     metrics: dict[str, Any]
     curve: list[tuple[Any, ...]]
+    items: Items
     arrays: Mapping[str, NDArray[Any]] = {}
     pictures: Mapping[str, Tensor] = {}
 

@@ -169,7 +169,8 @@ def _weighted_step(run: Run, options: AnyAlgorithm) -> str | None:
 def _meta_iterations(run: Run, task: TaskOptions, options: AnyAlgorithm) -> int:
     """How many there are; none where nothing is trained."""
     if not isinstance(options, AttackBaseline):
-        return run.meta_iterations or task.training.meta_iterations
+        asked = run.meta_iterations
+        return task.training.meta_iterations if asked is None else asked
     if run.meta_iterations is not None:
         raise InputError(f"meta_iterations does not go with algorithm '{run.algorithm}'")
     return 0

@@ -103,6 +103,23 @@ def score(value: float, low: float, high: float, n: int) -> Score:
     }
 
 
+def cells(found: Score) -> tuple[float, ...]:
+    """Value, both ends and the longer side, for a row of a table."""
+    return tuple(found[key] for key in ("value", "low", "high", "ci95"))
+
+
+def marked(found: Score, chance: float, *, higher: bool = True) -> Score:
+    """The score with what chance comes to, and whether it is not clearly better than that.
+
+    Args:
+        found: of an item's values.
+        chance: e.g. of an answer that is the same for all.
+        higher: whether more is better.
+    """
+    above = found["low"] > chance if higher else found["high"] < chance
+    return found | {"chance": chance, "at_chance": not above}
+
+
 def wilson(hits: float, n: int, level: float = LEVEL) -> tuple[float, float]:
     """Wilson's interval of a share: ``hits`` of ``n``. Source: Wilson, 1927."""
     z = float(special.ndtri((1 + level) / 2))

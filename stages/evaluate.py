@@ -11,6 +11,7 @@ import torch
 
 from lazyleap.datasets.store import load as load_data
 from lazyleap.files import replacing
+from lazyleap.items import FILE
 from lazyleap.kind import Verdict, kind
 from lazyleap.settings import load, resolve
 from stages import folders, machine
@@ -21,7 +22,7 @@ from stages.trained import load_theta
 
 
 def main(name: str, params: Params = "params.yaml", traceback: Traceback = False) -> None:
-    """Write metrics.json, curve.csv and pictures of run NAME."""
+    """Write metrics.json, items.npz, curve.csv and pictures of run NAME."""
     settings = load(Path(params))
     setting = resolve(settings, name)
     torch.set_num_threads(setting.threads)
@@ -40,8 +41,11 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
             "weighted_step", "seed",
         )},
     }  # fmt: skip
+    primary = verdict.metrics["metrics"][verdict.metrics["primary"]]
+    named["at_chance"] = primary["at_chance"]
     with replacing(folders.evaluated(setting.grid, name)) as folder:
         write_json(folder / "metrics.json", named | verdict.metrics)
+        verdict.items.save(folder / FILE)
         with (folder / "curve.csv").open("w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(verdict.curve)
         show(verdict, folder)

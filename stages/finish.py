@@ -27,7 +27,7 @@ def finish(
     The first has equal bytes for equal settings, so what depends on it is not run anew.
     """
     record = make_record(setting, progress)
-    _summarise(setting, record, work)
+    _summarise(setting, progress, work)
     with replacing(folders.record(setting.grid, setting.name)) as folder:
         shutil.copytree(work / "tensorboard", folder / "tensorboard")
         write_json(folder / "record.json", record | made_with)
@@ -54,8 +54,8 @@ def describe(setting: Setting, data: Prepared, progress: Progress) -> dict[str, 
 
 
 def best(progress: Progress) -> float | None:
-    """The best validation score; None where nothing was trained."""
-    return progress.best_score if progress.iteration else None
+    """The kept theta's validation score; None where there is nothing to train."""
+    return progress.best_score if progress.best_theta else None
 
 
 def make_record(setting: Setting, progress: Progress) -> dict[str, Any]:
@@ -72,6 +72,7 @@ def make_record(setting: Setting, progress: Progress) -> dict[str, Any]:
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "best_iteration": progress.best_iteration,
         "best_validation": best(progress),
+        "best_at_chance": progress.best_at_chance,
     }
 
 
@@ -80,7 +81,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
-def _summarise(setting: Setting, record: dict[str, Any], work: Path) -> None:
+def _summarise(setting: Setting, progress: Progress, work: Path) -> None:
     plain = setting.to_dict()
     shown = (
         "task_name",
@@ -94,6 +95,9 @@ def _summarise(setting: Setting, record: dict[str, Any], work: Path) -> None:
     )
     chosen = {key: plain[key] for key in (*shown, "inner_lr", "seed", "meta_iterations")}
     board = Board(work / "tensorboard")
-    score = record["best_validation"]
-    board.summary(chosen, {} if score is None else {"hparam/validation_score": score})
+    found = {}
+    if (score := best(progress)) is not None:
+        found["hparam/validation_score"] = score
+        found["hparam/validation_at_chance"] = float(progress.best_at_chance)
+    board.summary(chosen, found)
     board.close()

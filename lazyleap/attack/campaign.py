@@ -14,16 +14,20 @@ from torch import Tensor
 from lazyleap.attack.attempt import Outcome, Search
 from lazyleap.attack.chosen import Chosen, goal
 from lazyleap.attack.evaluation import curve as shares
-from lazyleap.attack.evaluation import measure, pool
+from lazyleap.attack.evaluation import distances, measure, pool
 from lazyleap.attack.limits import Limit
 from lazyleap.attack.options import AttackTest
 from lazyleap.attack.oracle import Oracle
 from lazyleap.classifiers import store
 from lazyleap.classifiers.fit import answers, pixels, right
 from lazyleap.classifiers.scores import warning
+from lazyleap.datasets.indices import Indices
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
+from lazyleap.items import Items
+from lazyleap.kind import CURVE
 from lazyleap.seeding import generator
+from lazyleap.statistics import cells
 
 NAMES = {
     "success": "success",
@@ -40,7 +44,8 @@ ABOUT = ("kind", "architecture", "accuracy", "signal")
 class Fall(NamedTuple):
     """One target attacked: ``clean`` ``[N, C, H, W]``, what came of it, and of how many images.
 
-    ``still``: failures whose scores never moved, so that the search knew no way.
+    ``rows`` ``[N]``: where the images are in the test split. ``still``: failures whose scores
+    never moved, so that the search knew no way.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Fall(NamedTuple):
     clean: Tensor
     outcome: Outcome
     denominators: dict[str, int]
+    rows: Indices
     still: int = 0
 
 
@@ -105,7 +111,7 @@ def _attack(
     )
     counts = {"images": len(chosen), "correct": len(correct), "attacked": len(these)}
     still = int((oracle.still & ~outcome.success.cpu()).sum())
-    return Fall(name, target.about, clean, outcome, counts, still)
+    return Fall(name, target.about, clean, outcome, counts, these.rows, still)
 
 
 def summary(falls: list[Fall], options: AttackTest, seed: int) -> dict[str, Any]:
@@ -116,6 +122,7 @@ def summary(falls: list[Fall], options: AttackTest, seed: int) -> dict[str, Any]
         torch.cat([fall.clean for fall in falls]),
         pool([fall.outcome for fall in falls]),
         {key: sum(fall.denominators[key] for fall in falls) for key in falls[0].denominators},
+        np.concatenate([fall.rows for fall in falls]),
     )
     found = {fall.name: _measure(fall, options, seed) for fall in [whole, *falls]}
     return {
@@ -160,6 +167,7 @@ def _measure(fall: Fall, options: AttackTest, seed: int) -> dict[str, Any]:
         budget=options.budget,
         resamples=options.resamples,
         chance=generator(seed, "bootstrap", fall.name),
+        clusters=fall.rows[:, None] if len(np.unique(fall.rows)) < len(fall.rows) else None,
     )
 
 
@@ -168,11 +176,35 @@ def curve(falls: list[Fall], options: AttackTest) -> list[tuple[Any, ...]]:
     steps = np.unique(np.geomspace(1, options.budget, options.curve_points).round().astype(int))
     outcomes = [fall.outcome for fall in falls]
     whole, *each = (shares(one, steps.tolist()) for one in [pool(outcomes), *outcomes])
-    header = ("step", "accuracy", "ci95", *(f"success@{fall.name}" for fall in falls))
+    header = (*CURVE, *(f"success@{fall.name}" for fall in falls))
     return [header] + [
-        (asked, share["value"], share["ci95"], *(column[i]["value"] for column in each))
+        (asked, *cells(share), *(column[i]["value"] for column in each))
         for i, (asked, share) in enumerate(zip(steps.tolist(), whole, strict=True))
     ]
+
+
+def items(falls: list[Fall], options: AttackTest) -> Items:
+    """Every attacked image of every target; ``queries_mean_all`` has failures at the budget.
+
+    ``image`` is its row of the test split, ``target`` the place in ``falls``; ``queries`` and
+    ``l2`` are what a failure came to, too.
+    """
+    whole = pool([fall.outcome for fall in falls])
+    clean = torch.cat([fall.clean for fall in falls])
+    success, queries = whole.success.cpu().numpy(), whole.queries.cpu().numpy()
+    rows = np.concatenate([fall.rows for fall in falls])
+    return Items(
+        {
+            "success": success.astype(float),
+            "queries_mean_all": np.where(success, queries, options.budget).astype(float),
+        },
+        {
+            "clusters": rows[:, None],
+            "target": np.repeat(np.arange(len(falls)), [len(fall.rows) for fall in falls]),
+            "queries": queries,
+            "l2": distances(whole, clean),
+        },
+    )
 
 
 def triplets(falls: list[Fall], count: int) -> dict[str, NDArray[np.float32]]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lazyleap.attack.attempt import Outcome
 from lazyleap.errors import InputError
-from lazyleap.statistics import Numbers, interval, proportion
+from lazyleap.statistics import Numbers, Score, interval, proportion, score
 
 
 def measure(
@@ -22,6 +22,7 @@ def measure(
     budget: int,
     resamples: int,
     chance: np.random.Generator,
+    clusters: Numbers | None = None,
 ) -> dict[str, Any]:
     """What an attack on N images came to.
 
@@ -33,13 +34,15 @@ def measure(
         budget: queries an image could cost.
         resamples: bootstrap samples of the median.
         chance: for the bootstrap.
+        clusters: ``[N, 1]``, which image, where one is attacked on several targets: it may be a
+            hard one for all, so the intervals of what is over all images allow for it.
 
-    ``metrics``, each ``{"value", "ci95", "n"}``: ``success`` (share of the attacked; Wilson's
-    interval), ``mean_queries`` and ``median_queries`` of the successes (normal interval;
-    bootstrap percentiles, with ``low`` and ``high``, and ``ci95`` the longer side),
-    ``mean_queries_all`` (a failure counts as the whole budget, so that a search that gives up on
-    hard images gains nothing), ``mean_l2`` of the successes, in pixels of 0..1. Without a
-    success those of successes are left out; of a single one the half width is NaN.
+    ``metrics``: ``success`` (share of the attacked; Wilson's interval), ``mean_queries`` and
+    ``median_queries`` of the successes (t-interval; bootstrap percentiles), ``mean_queries_all``
+    (a failure counts as the whole budget, so that a search that gives up on hard images gains
+    nothing), ``mean_l2`` of the successes, in pixels of 0..1. Without a success those of
+    successes are left out; of a single one the interval is NaN. An attack at chance is one without
+    a success: all images are right as they are.
 
     Raises:
         InputError: the outcome, the images and the denominator are not of one number.
@@ -51,23 +54,31 @@ def measure(
             f"attack: an outcome of {len(success)} images for {len(clean)} clean ones, "
             f"denominator 'attacked' {attacked}"
         )
+    share = proportion(success) if clusters is None else interval(success, (0, 1), clusters)
+    spent = np.where(success, queries, budget).astype(float)
+    at_chance = not success.any()
     metrics = {
-        "success": proportion(success),
-        "mean_queries_all": interval(np.where(success, queries, budget).astype(float)),
+        "success": share | {"chance": 0.0, "at_chance": at_chance},
+        "mean_queries_all": interval(spent, (1, budget), clusters)
+        | {"chance": float(budget), "at_chance": at_chance},
     }
     if success.any():
-        spent = queries[success].astype(float)
-        distances = torch.linalg.vector_norm((outcome.adversarial - clean).double(), dim=(1, 2, 3))
         metrics |= {
-            "mean_queries": interval(spent),
-            "median_queries": median(spent, resamples, chance),
-            "mean_l2": interval(distances.cpu().numpy()[success]),
+            "mean_queries": interval(spent[success]),
+            "median_queries": median(spent[success], resamples, chance),
+            "mean_l2": interval(distances(outcome, clean)[success]),
         }
     return {
         "metrics": metrics,
         "denominators": dict(denominators),
         "budget": budget,
     }
+
+
+def distances(outcome: Outcome, clean: Tensor) -> Numbers:
+    """Euclidean length of each perturbation, pixels in 0..1, float64 ``[N]``."""
+    moved = (outcome.adversarial - clean).double()
+    return np.asarray(torch.linalg.vector_norm(moved, dim=(1, 2, 3)).cpu())
 
 
 def pool(outcomes: Sequence[Outcome]) -> Outcome:
@@ -79,22 +90,14 @@ def pool(outcomes: Sequence[Outcome]) -> Outcome:
     )
 
 
-def median(values: Numbers, resamples: int, chance: np.random.Generator) -> dict[str, float]:
+def median(values: Numbers, resamples: int, chance: np.random.Generator) -> Score:
     """The median of ``[n]`` and its 95% bootstrap percentile interval. Source: Efron, 1979."""
     draws = chance.integers(len(values), size=(resamples, len(values)))
     low, high = np.percentile(np.median(values[draws], axis=1), [2.5, 97.5])
-    value = float(np.median(values))
-    half = max(value - low, high - value)
-    return {
-        "value": value,
-        "ci95": float(half),
-        "low": float(low),
-        "high": float(high),
-        "n": len(values),
-    }
+    return score(float(np.median(values)), float(low), float(high), len(values))
 
 
-def curve(outcome: Outcome, steps: Iterable[int]) -> list[dict[str, float]]:
+def curve(outcome: Outcome, steps: Iterable[int]) -> list[Score]:
     """For each number of queries the share of the N images that succeeded with no more."""
     success, queries = outcome.success.cpu().numpy(), outcome.queries.cpu().numpy()
     return [proportion(success & (queries <= asked)) for asked in steps]

@@ -14,7 +14,7 @@ from torch.nn.functional import cosine_similarity
 from lazyleap import build
 from lazyleap.algorithms import MAML
 from lazyleap.attack.attempt import Search
-from lazyleap.attack.campaign import besiege, curve, shown, summary, triplets
+from lazyleap.attack.campaign import besiege, curve, items, shown, summary, triplets
 from lazyleap.attack.chosen import Chosen, choose, goal, others
 from lazyleap.attack.options import AttackBaseline, AttackTask, AttackTraining, MetaAttackOptions
 from lazyleap.attack.pairs import Pairs, pairs, sample
@@ -33,7 +33,7 @@ from lazyleap.models.predictor import Predictor
 from lazyleap.seeding import generator, seed_torch
 from lazyleap.settings import Setting
 from lazyleap.statistics import interval
-from lazyleap.training.loop import Learner, Metrics
+from lazyleap.training.loop import Learner, Metrics, validated
 from lazyleap.training.meta_learner import MetaLearner, Untrained
 
 KEEP = "best"
@@ -126,6 +126,7 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
     return Verdict(
         summary(falls, options, setting.seed) | about,
         curve(falls, options),
+        items(falls, options),
         found,
         {f"triplets/{name}": shown(cells) for name, cells in found.items()},
     )
@@ -226,12 +227,8 @@ def _score(problem: MAML, tasks: list[Task], theta: Tree) -> Metrics:
             maps = problem.predict(phi, theta, one.outer.inputs)
             found.append(cosines(maps, one.outer.targets))
             errors.append(float(problem.loss(maps, one.outer.targets)))
-    score = interval(torch.cat(found).double().cpu().numpy())
-    return {
-        "validation/score": score["value"],
-        "validation/ci95": score["ci95"],
-        "validation/squared_error": sum(errors) / len(errors),
-    }
+    score = interval(torch.cat(found).double().cpu().numpy(), (-1, 1))
+    return validated(score, 0.0) | {"validation/squared_error": sum(errors) / len(errors)}
 
 
 def _stretched(maps: Tensor) -> Tensor:

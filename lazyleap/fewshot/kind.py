@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lazyleap import build
 from lazyleap.algorithms import MAML
 from lazyleap.bilevel import Task, Tree
+from lazyleap.datasets.indices import Indices
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import ImageSet, Prepared
+from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
 from lazyleap.fewshot.episodes import Episodes, Sampler, as_tasks
 from lazyleap.fewshot.evaluation import accuracies
 from lazyleap.fewshot.network import build as build_network
 from lazyleap.fewshot.options import FewShotTask
-from lazyleap.kind import Drawn, Glimpse, Verdict
+from lazyleap.fewshot.scores import measure
+from lazyleap.kind import CURVE, Drawn, Glimpse, Verdict
 from lazyleap.seeding import generator, seed_torch
 from lazyleap.settings import Setting
-from lazyleap.statistics import interval
-from lazyleap.training.loop import Metrics
+from lazyleap.statistics import cells, interval
+from lazyleap.training.loop import Metrics, validated
 from lazyleap.training.meta_learner import MetaLearner
 
 KEEP = "best"
@@ -97,24 +101,40 @@ def classes(setting: Setting, data: Prepared) -> int:
 
 
 def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -> Verdict:
-    """Accuracy at the reported steps over all test episodes; the curve over the first of them."""
+    """Accuracy over all test episodes at the common steps and at the setting's own horizon.
+
+    Which of the common ones counts, validation chooses, on its episodes of the training side. The
+    curve is over the first test episodes.
+    """
+    seen = load_data(data.folder.parents[1] / "train" / "images")
     test, k = _task(setting).test, setting.horizon
     problem, _ = _problem(setting, data, device)
-    pixels = _pixels(data, "test", device)
     episodes = Episodes.load(data.folder / "episodes.npz")
-    found = accuracies(problem, theta, pixels, episodes, [*test.steps, k])
+    past = Episodes.load(seen.folder / "validation.npz")
+    pixels, before = _pixels(data, "test", device), _pixels(seen, "val", device)
+    items, metrics = measure(
+        accuracies(problem, theta, pixels, episodes, [*test.steps, k]),
+        accuracies(problem, theta, before, past, test.steps),
+        test.steps,
+        _classes(episodes, data, "test"),
+        _classes(past, seen, "val"),
+    )
     few = episodes.head(test.curve_episodes)
     curve = accuracies(problem, theta, pixels, few, range(test.curve_steps + 1))
-    rows = [(s, interval(v)["value"], interval(v)["ci95"]) for s, v in curve.items()]
-    metrics = {
-        "metrics": {f"accuracy@{s}": interval(values) for s, values in found.items()},
-        "primary": f"accuracy@{k}",
+    rows = [(steps, *cells(interval(of, (0, 1)))) for steps, of in curve.items()]
+    about = {
+        "own": f"accuracy@{k}",
         "norm": _task(setting).model.norm,
         "way": episodes.support.shape[1],
         "shot": episodes.support.shape[2],
         "test_digest": episodes.digest,
     }
-    return Verdict(metrics, [("step", "accuracy", "ci95"), *rows])
+    return Verdict(metrics | about, [CURVE, *rows], items)
+
+
+def _classes(episodes: Episodes, data: Prepared, part: str) -> Indices:
+    """Of each episode, ``[E, way]``."""
+    return np.asarray(data.split(part).labels)[episodes.support[:, :, 0]]
 
 
 def _task(setting: Setting) -> FewShotTask:
@@ -142,5 +162,5 @@ def _accuracy(problem: MAML, phi: Tree, theta: Tree, task: Task) -> float:
 
 
 def _score(problem: MAML, horizon: int, pixels: Pixels, episodes: Episodes, theta: Tree) -> Metrics:
-    found = interval(accuracies(problem, theta, pixels, episodes, [horizon])[horizon])
-    return {"validation/score": found["value"], "validation/ci95": found["ci95"]}
+    found = accuracies(problem, theta, pixels, episodes, [horizon])[horizon]
+    return validated(interval(found, (0, 1)), 1 / episodes.support.shape[1])

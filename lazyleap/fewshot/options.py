@@ -49,9 +49,13 @@ class FewShotTraining(Block):
 
 
 class FewShotTest(Block):
-    """What is reported of a meta-learned model."""
+    """What is reported of a meta-learned model.
 
-    steps: list[Annotated[int, Field(ge=0)]]
+    ``steps``: numbers of test-time steps that all settings of the task are judged at, the best of
+    them by validation.
+    """
+
+    steps: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     curve_episodes: Count
     curve_steps: Count
 

@@ -1,4 +1,4 @@
-"""How a classifier does on a balanced test set, overall and where training images were few."""
+"""How a classifier does on a test set, overall and where training images were few."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from lazyleap.statistics import Numbers, proportion
+from lazyleap.items import Items
+from lazyleap.statistics import Numbers, Score, marked, mean_of_shares, proportion
 
 GROUPS = ("many", "medium", "few")
 
 
 def measure(
     logits: Numbers, labels: Numbers, counts: Numbers, *, many: int, few: int, bins: int
-) -> dict[str, Any]:
-    """Top-1 error overall and by group, recall by class, confusion and calibration.
+) -> tuple[Items, dict[str, Any]]:
+    """Top-1 error of each image, overall and by group; recall by class, confusion, calibration.
 
     Args:
         logits: ``[N, C]``.
@@ -24,20 +25,41 @@ def measure(
         few: a class with fewer is a few-shot one; the rest are medium.
         bins: of the calibration error.
 
-    A group without a class is left out. Errors are ``{"value", "ci95", "n"}`` in 0..1.
+    ``error`` is over images, ``balanced_error`` the mean over classes of each one's, which counts
+    (``primary``) where the test set is not balanced. A group without an image is left out.
     """
-    wrong = logits.argmax(1) != labels
-    group = groups(counts, many, few)[labels]
-    errors = {f"error@{name}": wrong[group == i] for i, name in enumerate(GROUPS)}
-    return {
-        "metrics": {
-            "error": proportion(wrong),
-            **{name: proportion(part) for name, part in errors.items() if len(part)},
-        },
+    found = logits.argmax(1)
+    wrong, images = found != labels, np.bincount(labels, minlength=len(counts))
+    share = len(labels) / ((images > 0).sum() * images[labels])  # a class counts as much as others
+    items = Items(
+        {"error": wrong.astype(float), "balanced_error": wrong * share},
+        {"strata": labels, "prediction": found},
+    )
+    balanced = len(np.unique(images[images > 0])) == 1
+    metrics = {
+        "metrics": _errors(wrong, labels, groups(counts, many, few)[labels]),
+        "primary": "error" if balanced else "balanced_error",
         "recall": [proportion(~wrong[labels == c]) for c in range(len(counts))],
-        "confusion": confusion(logits.argmax(1), labels, len(counts)).tolist(),
+        "confusion": confusion(found, labels, len(counts)).tolist(),
         "calibration_error": calibration_error(softmax(logits), labels, bins),
     }
+    return items, metrics
+
+
+def _errors(wrong: Numbers, labels: Numbers, group: Numbers) -> dict[str, Score]:
+    """Of all images and of those of each group; a constant answer is chance."""
+    images = np.bincount(labels)
+    constant = 1 - images.max() / len(labels), 1 - 1 / (images > 0).sum()
+    whole = proportion(wrong), mean_of_shares(wrong, labels)
+    scores = {
+        name: marked(score, float(chance), higher=False)
+        for name, score, chance in zip(("error", "balanced_error"), whole, constant, strict=True)
+    }
+    for i, name in enumerate(GROUPS):
+        if (part := group == i).any():
+            scores[f"error@{name}"] = proportion(wrong[part])
+            scores[f"balanced_error@{name}"] = mean_of_shares(wrong[part], labels[part])
+    return scores
 
 
 def groups(counts: Numbers, many: int, few: int) -> Numbers:

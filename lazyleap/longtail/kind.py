@@ -13,7 +13,7 @@ from lazyleap.bilevel import Tree
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
-from lazyleap.kind import Drawn, Glimpse, Verdict
+from lazyleap.kind import CURVE, Drawn, Glimpse, Verdict
 from lazyleap.longtail import build
 from lazyleap.longtail.batches import Examples, MetaStream, Stream
 from lazyleap.longtail.classifier import PREFIX, Classifier, answer, load_weights
@@ -24,6 +24,7 @@ from lazyleap.longtail.options import LdamOptions, LongTailTask
 from lazyleap.longtail.profile import LongTail, choose
 from lazyleap.seeding import generator, seed_torch
 from lazyleap.settings import Setting
+from lazyleap.statistics import cells
 
 KEEP = "last"  # a published schedule ends where it means to, and no images are left to choose by
 SHOWN = 16  # images of a glimpse
@@ -108,17 +109,15 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
     model = network(setting, len(images.classes), data.info, running=True).to(device)
     pixels = Pixels(images, data.info["mean"], data.info["std"], device)
     logits = answer(model, tree(theta), pixels[np.arange(len(images.labels))])
-    found = measure(
+    items, metrics = measure(
         logits.cpu().numpy(), np.array(images.labels), tail.counts, **options.model_dump()
     )
     order = np.argsort(-tail.counts, kind="stable")
-    recall = found["recall"]
     rows = [
-        (i, recall[c]["value"], recall[c]["ci95"], tail.counts[c], images.classes[c])
+        (i, *cells(metrics["recall"][c]), tail.counts[c], images.classes[c])
         for i, c in enumerate(order)
     ]
     about = {
-        "primary": "error",
         "classes": list(images.classes),
         "train_images": tail.counts.tolist(),
         "imbalance": task(setting).draw.imbalance,
@@ -126,7 +125,7 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
         "train_digest": tail.digest,
         "test_digest": data.info["digest"],
     }
-    return Verdict(found | about, [("step", "accuracy", "ci95", "train_images", "class"), *rows])
+    return Verdict(metrics | about, [(*CURVE, "train_images", "class"), *rows], items)
 
 
 def network(

@@ -13,7 +13,7 @@ from lazyleap.longtail.batches import Stream
 from lazyleap.longtail.classifier import PREFIX, Classifier, Taken
 from lazyleap.longtail.means import ClassMeans
 from lazyleap.statistics import proportion
-from lazyleap.training.loop import Metrics
+from lazyleap.training.loop import Metrics, validated
 
 WEIGHTING = "weighting/"
 
@@ -108,8 +108,7 @@ class WeightedLearner:
     def validate(self) -> Metrics:
         """Accuracy on the meta set: balanced, but not held out from what learns the weights."""
         hits = self.classifier.answer(self._held.inputs).argmax(1) == self._held.targets
-        found = proportion(hits.cpu().numpy())
-        return {"validation/score": found["value"], "validation/ci95": found["ci95"]}
+        return validated(proportion(hits.cpu().numpy()), 1 / len(set(self._held.targets.tolist())))
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from lazyleap.bilevel import not_finite
 from lazyleap.errors import DivergedError, InputError, OutOfTimeError
 from lazyleap.seeding import seed_torch
+from lazyleap.statistics import Score, marked
 
 Metrics = dict[str, float]
 
@@ -42,6 +43,17 @@ class Learner(Protocol):
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from ``state()``."""
         ...
+
+
+def validated(found: Score, chance: float) -> Metrics:
+    """A validation's score, larger is better, as the loop and the log want it.
+
+    ``chance``: what a theta that says nothing scores.
+    """
+    found = marked(found, chance)
+    return {f"validation/{key}": found[key] for key in ("low", "high", "at_chance")} | {
+        "validation/score": found["value"]
+    }
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,7 @@ class Progress:
     wall_seconds: float = 0.0
     peak_memory_mib: float = 0.0
     resumed: int = 0
+    best_at_chance: bool = False
 
 
 class Observer(Protocol):
@@ -97,6 +110,8 @@ class Observer(Protocol):
 def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) -> Progress:
     """Train until ``plan.iterations``, from ``progress`` on; ``plan.keep`` is kept.
 
+    Of no iterations at all the start is validated and kept: an untrained control.
+
     Seconds exclude validation and logging: they are what meta-training itself costs.
 
     Raises:
@@ -106,6 +121,8 @@ def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) ->
     """
     deadline = time.monotonic() + (plan.max_seconds or math.inf)
     stored = time.monotonic()
+    if not plan.iterations:
+        _validate(learner, plan, progress, observer)
     while progress.iteration < plan.iterations:
         i = progress.iteration
         describe = i % plan.log_every == 0 or i + 1 == plan.iterations
@@ -156,7 +173,7 @@ def _require_finite(learner: Learner, i: int) -> None:
 
 def _validate(learner: Learner, plan: Plan, progress: Progress, observer: Observer) -> bool:
     done = progress.iteration
-    if done % plan.validate_every and done != plan.iterations:
+    if not learner.theta or (done % plan.validate_every and done != plan.iterations):
         return False
     if not progress.peak_memory_mib:  # before validation, which holds many task models at once
         progress.peak_memory_mib = peak_memory_mib()
@@ -166,6 +183,7 @@ def _validate(learner: Learner, plan: Plan, progress: Progress, observer: Observ
         raise DivergedError(f"validation/score is nan at iteration {done - 1}")
     if plan.keep == "last" or metrics["validation/score"] > progress.best_score:
         progress.best_score, progress.best_iteration = metrics["validation/score"], done
+        progress.best_at_chance = bool(metrics.get("validation/at_chance", 0.0))
         progress.best_theta = {n: p.clone() for n, p in learner.theta.items()}
     observer.log(done - 1, metrics)
     return True

@@ -34,13 +34,14 @@ def measured(found, clean=CLEAN, of=OF, seed=0):
 def test_by_hand() -> None:
     found = measured(outcome())
     m = found["metrics"]
-    assert m["success"] == proportion(np.arange(5) < 3)
+    assert m["success"] == proportion(np.arange(5) < 3) | {"chance": 0, "at_chance": False}
     assert m["mean_queries"]["value"] == 40
     assert m["mean_queries"] == interval(np.array([10.0, 30.0, 80.0]))
     assert m["mean_queries"]["n"] == m["mean_l2"]["n"] == m["median_queries"]["n"] == 3
     assert m["median_queries"]["value"] == 30
     assert m["mean_queries_all"]["value"] == (10 + 30 + 100 + 80 + 100) / 5
     assert m["mean_queries_all"]["n"] == 5
+    assert (m["mean_queries_all"]["chance"], m["mean_queries_all"]["at_chance"]) == (100, False)
     assert m["mean_l2"]["value"] == pytest.approx((0.5 + 0.1 + 0.3) / 3)
     assert found["denominators"] == OF
     shares = curve(outcome(), STEPS)
@@ -60,6 +61,8 @@ def test_without_a_success_there_is_nothing_to_say_of_successes() -> None:
     assert found["metrics"]["mean_queries_all"]["value"] == 100
     assert found["metrics"]["success"]["value"] == 0
     assert found["metrics"]["success"]["ci95"] > 0.4
+    assert found["metrics"]["mean_queries_all"]["low"] < 60
+    assert all(one["at_chance"] for one in found["metrics"].values())
     shares = curve(outcome(success=(False,) * 5), STEPS)
     assert [share["value"] for share in shares] == [0] * 5
 

@@ -119,10 +119,12 @@ def test_a_setting_is_judged_on_the_stored_episodes(tmp_path):
 
     run = {"algorithm": "maml", "estimator": "exact", "horizon": 3}
     ours = setting(tmp_path, "glyphs", run, change)
-    test = images(4, [8, 8, 8, 8], 32)
-    data = prepared(tmp_path / "data", test=test)
+    test, val = (images(seed, [8, 8, 8, 8], 32) for seed in (4, 5))
+    data = prepared(tmp_path / "test/images", test=test)
     episodes = Sampler(test, 3, 2, 3).draw(6, np.random.default_rng(0))
     episodes.save(data.folder / "episodes.npz")
+    past = Sampler(val, 3, 2, 3).draw(4, np.random.default_rng(1))
+    past.save(prepared(tmp_path / "train/images", val=val).folder / "validation.npz")
     plain = Plain("maml", lambda p, x: conv4(p, x, group_norm), cross_entropy, 0.4, 0.5)
     with float64():
         theta = start(ours, data)
@@ -132,7 +134,19 @@ def test_a_setting_is_judged_on_the_stored_episodes(tmp_path):
     scores = {name: score["value"] for name, score in found.metrics["metrics"].items()}
     means = {f"accuracy@{s}": np.mean(expected[s]) for s in (0, 1, 2, 3, 5)}
     assert {name: scores[name] for name in means} == pytest.approx(means)
-    assert found.metrics["primary"] == "accuracy@3"
+    before = list(tasks(val, past, 0.4, 0.3))
+    validated = {s: np.mean([accuracy(plain, theta, one, s) for one in before]) for s in STEPS}
+    assert {n: s["value"] for n, s in found.metrics["validation"].items()} == pytest.approx(
+        {f"accuracy@{s}": value for s, value in validated.items()}
+    )
+    assert found.metrics["step"] == max(STEPS, key=lambda s: validated[s])
+    assert scores["accuracy"] == scores[f"accuracy@{found.metrics['step']}"]
+    assert (found.metrics["primary"], found.metrics["own"]) == ("accuracy", "accuracy@3")
+    assert found.items.values["accuracy@2"].tolist() == pytest.approx(expected[2])
+    labels = np.array(test.labels)
+    assert [[set(labels[row]) for row in one] for one in episodes.support] == [
+        [{c} for c in one] for one in found.items.clusters.tolist()
+    ]
     assert found.metrics["test_digest"] == episodes.digest
     assert (found.metrics["way"], found.metrics["shot"]) == (3, 2)
     curve = [(row[0], row[1]) for row in found.curve[1:]]

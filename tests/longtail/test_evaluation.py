@@ -17,7 +17,7 @@ ANSWERS = np.array([0, 0, 1, 1, 1, 2, 3, 0, 4, 0])
 
 @pytest.fixture
 def found():
-    return measure(5.0 * np.eye(5)[ANSWERS], LABELS, COUNTS, many=100, few=20, bins=10)
+    return measure(5.0 * np.eye(5)[ANSWERS], LABELS, COUNTS, many=100, few=20, bins=10)[1]
 
 
 def test_errors_by_hand(found):
@@ -27,7 +27,12 @@ def test_errors_by_hand(found):
         "error@many": (pytest.approx(1 / 5), 5),
         "error@medium": (pytest.approx(2 / 3), 3),
         "error@few": (pytest.approx(1 / 2), 2),
+        "balanced_error": (pytest.approx((1 / 3 + 0 + 1 / 2 + 1 + 1 / 2) / 5), 10),
+        "balanced_error@many": (pytest.approx((1 / 3 + 0) / 2), 5),
+        "balanced_error@medium": (pytest.approx((1 / 2 + 1) / 2), 3),
+        "balanced_error@few": (pytest.approx(1 / 2), 2),
     }
+    assert found["primary"] == "balanced_error"
 
 
 def test_recall_and_confusion_by_hand(found):
@@ -48,8 +53,44 @@ def test_calibration_by_hand(found):
 
 def test_a_group_without_a_class_is_left_out():
     logits = np.eye(2)[[0, 1, 1]]
-    found = measure(logits, np.array([0, 1, 0]), np.array([50, 30]), many=100, few=20, bins=15)
-    assert set(found["metrics"]) == {"error", "error@medium"}
+    labels, counts = np.array([0, 1, 0]), np.array([50, 30])
+    _, found = measure(logits, labels, counts, many=100, few=20, bins=15)
+    names = {"error", "error@medium"}
+    assert set(found["metrics"]) == names | {f"balanced_{name}" for name in names}
+
+
+@pytest.mark.parametrize("answer", [0, 3])
+def test_a_constant_answer_is_chance_whatever_the_test_set(answer):
+    """Folders of 40, 12, 4 and 1 images: 17 wrong of 57 would read 29.8 %."""
+    labels = np.repeat(np.arange(4), [40, 12, 4, 1])
+    logits = np.tile(np.eye(5)[answer], (57, 1))  # a fifth class has no test image
+    _, found = measure(logits, labels, COUNTS, many=100, few=20, bins=15)
+    assert found["primary"] == "balanced_error"
+    balanced, error = (found["metrics"][name] for name in ("balanced_error", "error"))
+    assert (balanced["value"], balanced["chance"], balanced["at_chance"]) == (0.75, 0.75, True)
+    assert error["chance"] == pytest.approx(17 / 57)
+    assert error["at_chance"]
+    if answer == 0:
+        assert error["value"] == pytest.approx(0.298, abs=5e-4)
+
+
+def test_of_a_balanced_test_set_both_errors_are_one_and_above_chance():
+    labels = np.repeat(np.arange(5), 30)
+    answers = np.where(np.arange(150) % 3 == 0, (labels + 1) % 5, labels)
+    _, found = measure(np.eye(5)[answers], labels, COUNTS, many=100, few=20, bins=15)
+    balanced, error = (found["metrics"][name] for name in ("balanced_error", "error"))
+    assert found["primary"] == "error"
+    assert balanced["value"] == pytest.approx(error["value"]) == pytest.approx(1 / 3)
+    assert not balanced["at_chance"]
+    assert not error["at_chance"]
+
+
+def test_the_metrics_are_means_of_the_items():
+    items, found = measure(np.eye(5)[ANSWERS], LABELS, COUNTS, many=100, few=20, bins=10)
+    for name, values in items.values.items():
+        assert values.mean() == pytest.approx(found["metrics"][name]["value"])
+    assert items.about["prediction"].tolist() == ANSWERS.tolist()
+    assert items.strata.tolist() == LABELS.tolist()
 
 
 def test_the_thresholds_belong_to_the_middle():

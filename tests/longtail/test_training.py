@@ -20,6 +20,7 @@ from lazyleap.training.loop import Learner, Progress
 from stages import prepare, train
 from tests.conftest import ROOT
 from tests.longtail.project import RUNS, TASK
+from tests.tags import undefined
 
 LAZY = ("lt-reweight-lazy-k5", "lt-weight-net-lazy-k5")  # of horizon 3 here
 CPU = torch.device("cpu")
@@ -102,7 +103,7 @@ def test_a_learner_that_describes_learns_the_same_numbers(exported):
 
 
 @pytest.mark.parametrize("run", [*RUNS, "ldam"])
-def test_every_tag_is_in_the_documentation(exported, run):
+def test_every_tag_is_in_the_documentation(exported, monkeypatch, run):
     events = EventAccumulator(str(exported / f"artifacts/record/quick/{run}/tensorboard"))
     events.Reload()
     known = (ROOT / "docs/metrics.md").read_text()
@@ -112,6 +113,8 @@ def test_every_tag_is_in_the_documentation(exported, run):
     assert {"class_weight/NNN", "train/loss", "validation/score"} <= tags
     for tag in tags | pictures:
         assert f"`{tag}`" in known, tag
+    monkeypatch.chdir(exported)
+    assert undefined("quick", run) == set()
     steps = [e.step for e in events.Scalars("class_weight/003")]
     assert steps == [1, 5, 9, 12]
 

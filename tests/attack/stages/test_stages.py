@@ -13,11 +13,17 @@ import torch
 from safetensors.torch import load_file
 
 from lazyleap.classifiers import store
+from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
+from lazyleap.items import Items
+from lazyleap.kind import kind
 from lazyleap.settings import load, resolve
 from stages import evaluate, export, prepare, surrogate, train, validate
 from tests.attack.stages.project import META, SQUARE, SURROGATES, TARGETS, TASK, ZOO
 from tests.conftest import edit
+from tests.tags import undefined
+
+CPU = torch.device("cpu")
 
 DATA = Path("data/prepare/quick") / TASK
 
@@ -139,6 +145,38 @@ def test_success_is_of_correctly_classified_images(done, run):
 
 def test_every_setting_attacks_the_same_images(done):
     assert len({metrics(done, run)["test_digest"] for run in (META, ZOO, SQUARE)}) == 1
+
+
+@pytest.mark.parametrize("run", [META, ZOO])
+def test_the_metrics_are_means_of_the_stored_items(done, monkeypatch, run):
+    monkeypatch.chdir(done)
+    items = Items.load(Path(f"artifacts/evaluate/quick/{run}/items.npz"))
+    found = metrics(done, run)["metrics"]
+    for name, values in items.values.items():
+        assert values.mean() == pytest.approx(found[name]["value"])
+    fell = items.values["success"] == 1
+    assert (items.values["queries_mean_all"][~fell] == 80).all()  # a failure is the whole budget
+    assert items.values["queries_mean_all"][fell].tolist() == items.about["queries"][fell].tolist()
+    attacked = np.load(done / DATA / "test/images/attacked.npz")["rows"].tolist()
+    assert set(items.clusters[:, 0].tolist()) <= set(attacked)
+    assert undefined("quick", run) == set()
+
+
+def test_an_untrained_predictor_is_a_setting(siege):
+    """The control of every learned one: theta is where meta-learning would have started."""
+    edit(Path("params.yaml"), lambda p: p["runs"][META].update(meta_iterations=0))
+    train.main(META)
+    evaluate.main(META)
+    export.main(META)
+    setting = resolve(load(Path("params.yaml")), META)
+    theta = load_file(siege / f"artifacts/train/quick/{META}/theta.safetensors")
+    start = kind("attack").learner(setting, load_data(DATA / "train/images"), CPU).theta
+    assert theta.keys() == start.keys()
+    assert all(torch.equal(theta[name], start[name]) for name in theta)
+    record = json.loads((siege / f"artifacts/record/quick/{META}/record.json").read_text())
+    assert (record["meta_iterations"], record["best_iteration"]) == (0, 0)
+    assert -1 < record["best_validation"] < 1
+    assert metrics(siege, META)["metrics"]["success"]["n"] > 0
 
 
 @pytest.mark.parametrize("run", [META, ZOO, SQUARE])
