@@ -145,5 +145,5 @@ def test_several_targets_are_one_by_one_and_together(tmp_path, monkeypatch):
 def test_a_target_that_gets_nothing_right_is_refused(tmp_path, monkeypatch):
     wrong = lambda self, images: self.logits(images).roll(2, 1)  # noqa: E731
     monkeypatch.setattr(Counted, "__call__", wrong)
-    with pytest.raises(InputError, match="target 'one' gets none of 8 images right"):
+    with pytest.raises(InputError, match="target 'one': gets none of 8 images right"):
         attacked(tmp_path, monkeypatch)
