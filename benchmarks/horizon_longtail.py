@@ -21,8 +21,8 @@ import typer
 from torch import Tensor
 
 from benchmarks.cost import Setting, estimators, measure, write
-from lazyleap.algorithms import weight_net
-from lazyleap.bilevel import Batch
+from lazyleap.algorithms import Reweight, WeightNet, weight_net
+from lazyleap.bilevel import Batch, Tree
 from lazyleap.longtail.classifier import Classifier, Descent
 from lazyleap.longtail.learned import Ahead, Examples, Net
 from lazyleap.longtail.learner import WeightedLearner
@@ -71,7 +71,13 @@ def learner(
     stream: Any = Numbered(batch, device, 0)
     meta: Any = Numbered(batch, device, 1)
     ahead, means = Ahead(stream, meta, horizon, "last"), ClassMeans(CLASSES, 0.9, device)
-    parts = functional(virtual), ESTIMATORS[estimator], ahead, 0.1
+    made = Reweight if algorithm == "reweight" else WeightNet
+    forward = functional(virtual)
+
+    def problem(classifier: Tree | None = None, share: float = 1.0) -> Reweight | WeightNet:
+        return made(forward, classifier or {}, 0.1 * share)
+
+    parts = problem, ESTIMATORS[estimator], ahead
     if algorithm == "reweight":
         return WeightedLearner(state, Examples(*parts, means, 10**9), stream, means, meta[0])
     start: dict[str, Tensor] = {n: p.to(device) for n, p in weight_net.start(100).items()}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -21,6 +21,12 @@ from torch.nn.utils import get_total_norm
 
 Tree = Mapping[str, Tensor]
 """Named tensors. Functions take trees and return new ones; nothing is written in place."""
+
+Forward = Callable[[Tree, Any], Tensor]
+"""A network as a function: parameters and inputs ``[n, ...]`` to outputs ``[n, ...]``."""
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Outputs and targets to a scalar."""
 
 
 class Batch(NamedTuple):
@@ -64,6 +70,27 @@ class Bilevel(Protocol):
 
     def outer_loss(self, phi: Tree, theta: Tree, batch: Any) -> Tensor:
         """The scalar that theta is judged by."""
+        ...
+
+
+@runtime_checkable
+class Adapts(Bilevel, Protocol):
+    """A problem whose task model is a network that answers inputs: few-shot learning and its like.
+
+    ``loss``, a field, is that of both loops; ``Options`` what params.yaml may say of it.
+    """
+
+    @classmethod
+    def build(cls, options: Any, forward: Forward, **parts: Any) -> Self:
+        """The problem of ``options`` (the class's ``Options``), a network, and perhaps a loss."""
+        ...
+
+    def theta(self, network: Any) -> dict[str, Tensor]:
+        """Where meta-learning of a network, or of its parameters, starts."""
+        ...
+
+    def predict(self, phi: Tree, theta: Tree, inputs: Any) -> Tensor:
+        """What the task model ``phi`` answers to ``inputs``."""
         ...
 
 

@@ -1,26 +1,25 @@
-"""What each kind of task does at each stage; the stages themselves know no kind.
+"""What a kind of task does at each stage; the stages themselves know no kind.
 
-A module here says in ``KEEP`` which theta a training ends with, and has functions: ``draw`` what
-chance decides once for all settings, the ``learner`` of a setting, ``pictures`` of what it sees
-and a ``glimpse`` of what it makes of it, ``judge`` what it learned, and ``classes``, how many
-outputs that has.
+Ours are modules (``lazyleap.fewshot.kind`` and its like); a user's is a class like :class:`Kind`,
+or a module, that params.yaml names by ``package.module:Name``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, cast
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lazyleap.bilevel import Tree
+from lazyleap import registry
+from lazyleap.bilevel import Adapts, Tree
+from lazyleap.blocks import TaskOptions
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.items import Items
-from lazyleap.settings import Setting
+from lazyleap.setting import Setting
 from lazyleap.training.loop import Learner
 
 
@@ -62,39 +61,59 @@ class Glimpse(NamedTuple):
     words: list[str]
 
 
-class Kind(Protocol):
-    """What a module in this package has."""
+class Kind:
+    """A kind of task; derive from it and say what is yours.
 
-    KEEP: Literal["best", "last"]
+    ``Options``: what a task's block in params.yaml holds. ``KEEP``: which theta a training ends
+    with. ``CLASSIFIERS``: whether its tasks may have surrogates and targets. ``EXPORTER``
+    and ``REPORTER``: the modules that export it (:class:`lazyleap.onnx.exports.Exporter`) and say
+    what its report shows (:func:`lazyleap.report.report_of`), if there are any. ``NEEDS``: what
+    :meth:`takes` asks of an algorithm, in words.
+    """
+
+    Options: ClassVar[type[TaskOptions]] = TaskOptions
+    KEEP: ClassVar[Literal["best", "last"]] = "best"
+    CLASSIFIERS: ClassVar[bool] = False
+    EXPORTER: ClassVar[str | None] = None
+    REPORTER: ClassVar[str | None] = None
+    NEEDS: ClassVar[str] = "an algorithm that adapts a network to a task (theta, predict)"
+
+    def takes(self, algorithm: Any) -> bool:
+        """Whether it has what such tasks need; here, what :class:`Adapts` says."""
+        return issubclass(algorithm, Adapts)
+
+    def check(self, setting: Setting) -> None:
+        """Refuse, by an InputError, what does not fit such tasks though the schema lets it pass."""
 
     def draw(self, sets: Mapping[str, ImageSet], options: Any) -> dict[str, Drawn]:
-        """File name, below the task's prepared folder, to what is stored there."""
-        ...
+        """What chance decides once for all settings.
+
+        File name, below the task's prepared folder, to what is stored there.
+        """
+        return {}
 
     def learner(self, setting: Setting, data: Prepared, device: torch.device) -> Learner:
         """What the training loop trains; ``data`` is the task's ``train/images``."""
-        ...
+        raise NotImplementedError
 
-    def pictures(self, learner: Learner) -> dict[str, Tensor]:
+    def pictures(self, learner: Any) -> dict[str, Tensor]:
         """Image grids ``[rows, columns, C, H, W]`` by TensorBoard tag, shown once."""
-        ...
+        return {}
 
-    def glimpse(self, learner: Learner) -> dict[str, Glimpse]:
+    def glimpse(self, learner: Any) -> dict[str, Glimpse]:
         """By TensorBoard tag, shown at every validation; empty where there is nothing to see."""
-        ...
+        return {}
 
     def classes(self, setting: Setting, data: Prepared) -> int:
         """The number of the network's outputs."""
-        ...
+        raise NotImplementedError
 
     def judge(self, setting: Setting, theta: Tree, data: Prepared, device: torch.device) -> Verdict:
         """Metrics of ``theta``; ``data`` is the task's ``test/images``."""
-        ...
-
-
-_MODULES = {name: f"lazyleap.{name}.kind" for name in ("fewshot", "longtail", "attack")}
+        raise NotImplementedError
 
 
 def kind(name: str) -> Kind:
-    """The module of a task's ``kind``."""
-    return cast(Kind, import_module(_MODULES[name]))
+    """The kind of task that params.yaml calls ``name``; InputError if there is none."""
+    found = registry.find("kind", name)
+    return cast(Kind, found() if isinstance(found, type) else found)

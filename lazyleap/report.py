@@ -10,13 +10,13 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 
 from lazyleap.items import Items
+from lazyleap.kind import kind
 from lazyleap.statistics import interval
 
 
@@ -271,10 +271,10 @@ def plain(task: Any, groups: Sequence[Group]) -> Report:
     )
 
 
-def report_of(kind: str) -> Callable[[Any, Sequence[Group]], Report]:
-    """What a kind's settings are reported by: ``report`` of its module of that name, or plainly."""
-    module = f"lazyleap.{kind}.report"
-    if find_spec(module) is None:
+def report_of(name: str) -> Callable[[Any, Sequence[Group]], Report]:
+    """What a kind's settings are reported by: ``report`` of the module it names, or plainly."""
+    module = kind(name).REPORTER
+    if module is None:
         return plain
     return cast(Callable[[Any, Sequence[Group]], Report], import_module(module).report)
 

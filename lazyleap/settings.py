@@ -1,78 +1,44 @@
-"""Reads params.yaml whole: a typo or an impossible pair is one sentence, before any work."""
+"""Reads params.yaml whole: a typo or an impossible pair is one sentence, before any work.
+
+The frame is :mod:`lazyleap.config`'s; a task's block is read by its kind, an algorithm's and an
+estimator's by their ``Options``, all found by name (:mod:`lazyleap.registry`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
-from lazyleap import yamlfile
-from lazyleap.attack.options import (
-    AttackBaseline,
-    AttackTask,
-    check_attack,
-    check_classifiers,
-    of_task,
-)
-from lazyleap.blocks import Block
-from lazyleap.compatibility import KINDS, check_kind, check_pair
-from lazyleap.config import (
-    AnyAlgorithm,
-    ImplicitOptions,
-    LazyOptions,
-    Run,
-    Settings,
-    TaskOptions,
-)
+from lazyleap import registry, yamlfile
+from lazyleap.blocks import TaskOptions
+from lazyleap.classifiers.options import Classifier, Target, check_classifiers, of_task
+from lazyleap.config import Blocks, Frame, Run
 from lazyleap.errors import InputError, nearest
-from lazyleap.estimators.placement import teacher_steps, with_taught
-from lazyleap.fewshot.options import FewShotTask
-from lazyleap.longtail.options import BaselineOptions, LongTailTask, WeightingOptions
+from lazyleap.kind import kind
+from lazyleap.sentences import known, parse, prefixed
+from lazyleap.setting import Part, Setting, fits
 
-TARGETS = ("trained", "onnx")  # kinds of targets
+__all__ = ["Run", "Setting", "Settings", "load", "resolve"]
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One run with its overrides resolved: all that meta-training needs to know.
+class Settings:
+    """All of a params.yaml, checked; ``tasks`` by what their kinds say a task is."""
 
-    ``teacher`` holds the steps of 0..horizon-1 that the teacher takes, for ``lazy`` alone;
-    ``weighted_step`` is of example weightings; baselines have no ``inner_lr``. ``surrogates`` and
-    ``targets`` name the classifiers of an attack's task.
-    """
-
-    name: str
+    root: str
+    here: str
     grid: str
-    task_name: str
-    task: FewShotTask | LongTailTask | AttackTask
-    algorithm: str
-    algorithm_options: AnyAlgorithm
-    estimator: str
-    implicit: ImplicitOptions | None
-    horizon: int
-    seed: int
-    teacher: tuple[int, ...] | None
-    leaps: int | None
-    placement: str | list[int] | None
-    lam: float | None
-    weighted_step: str | None
-    inner_lr: float | None
-    meta_iterations: int
+    extensions: str
     threads: int
-    surrogates: tuple[str, ...]
-    targets: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All that training depends on, as plain numbers and words, for JSON and digests."""
-        plain = asdict(self)
-        plain["task"] = self.task.model_dump(include={"kind", "model", "training"})
-        plain["algorithm_options"] = self.algorithm_options.model_dump()
-        plain["implicit"] = self.implicit and self.implicit.model_dump()
-        del plain["targets"]  # training knows nothing of them
-        return plain
+    device: str
+    tasks: Mapping[str, TaskOptions]
+    algorithms: Mapping[str, Part]
+    estimators: Mapping[str, Part]
+    surrogates: Mapping[str, Classifier]
+    targets: Mapping[str, Target]
+    runs: Mapping[str, Run]
 
 
 def load(path: Path) -> Settings:
@@ -82,22 +48,58 @@ def load(path: Path) -> Settings:
         InputError: one sentence with the file, the key, the value and what is valid.
     """
     raw = yamlfile.read(path)
-    try:
-        if not isinstance(raw, dict):
-            raise InputError(f"{path}: holds no parameters")
-        settings = Settings.model_validate(raw)
-    except ValidationError as error:
-        raise InputError(_sentence(path, error)) from error
-    try:
-        check_classifiers(settings.tasks, settings.surrogates, settings.targets)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    for name in settings.runs:
-        try:
+    if not isinstance(raw, dict):
+        raise InputError(f"{path}: holds no parameters")
+    with prefixed(path):
+        frame = parse(Frame, raw)
+        registry.extend(path.parent / frame.root / frame.extensions)
+        settings = _settings(frame)
+        for name in settings.runs:
             resolve(settings, name)
-        except InputError as error:
-            raise InputError(f"{path}: runs.{name}: {error}") from error
     return settings
+
+
+def _settings(frame: Frame) -> Settings:
+    tasks = {name: _task(f"tasks.{name}", given) for name, given in frame.tasks.items()}
+    having = [name for name, task in tasks.items() if kind(task.kind).CLASSIFIERS]
+    check_classifiers(having, frame.surrogates, frame.targets)
+    return Settings(
+        root=frame.root,
+        here=frame.here,
+        grid=frame.grid,
+        extensions=frame.extensions,
+        threads=frame.threads,
+        device=frame.device,
+        tasks=tasks,
+        algorithms=_parts("algorithm", frame.algorithms),
+        estimators=_parts("estimator", frame.estimators),
+        surrogates=frame.surrogates,
+        targets=frame.targets,
+        runs=frame.runs,
+    )
+
+
+def _task(where: str, given: Mapping[str, Any]) -> TaskOptions:
+    word = given.get("kind")
+    if not isinstance(word, str):
+        raise InputError(f"{where}.kind: names the kind of task: {', '.join(registry.KINDS)}")
+    with prefixed(f"{where}.kind"):
+        options = kind(word).Options
+    return parse(options, given, where)
+
+
+def _parts(what: str, blocks: Blocks) -> dict[str, Part]:
+    found = {}
+    for name, given in blocks.items():
+        word, where = given.get("class", name), f"{what}s.{name}"
+        if not isinstance(word, str):
+            raise InputError(f"{where}.class: is the name of an {what}, not {word!r}")
+        with prefixed(where):
+            maker = registry.find(what, word)
+        rest = {key: value for key, value in given.items() if key != "class"}
+        found[name] = Part(what, name, maker, rest)
+        found[name].check()
+    return found
 
 
 def resolve(settings: Settings, name: str) -> Setting:
@@ -107,130 +109,88 @@ def resolve(settings: Settings, name: str) -> Setting:
         InputError: if the run, its task, algorithm or estimator is not there or they do not go
             together.
     """
-    run = _pick(settings.runs, name, "runs")
-    task = _pick(settings.tasks, run.task, "tasks")
-    check_pair(run.algorithm, run.estimator)
-    check_kind(task.kind, run.algorithm)
-    if isinstance(task, AttackTask):
-        check_attack(run.task, run.algorithm, settings.surrogates, settings.targets)
-    options: AnyAlgorithm = _block(settings.algorithms, run.algorithm, "algorithms")
-    estimator: Block = _block(settings.estimators, run.estimator, "estimators")
-    weighted_step, inner_lr = _weighted_step(run, options), _inner_lr(run, options)
-    leaps, lam, teacher = _leaps(run, estimator)
-    if teacher and lam and weighted_step:
-        taught = run.horizon - 1 if weighted_step == "last" else 0
-        teacher = with_taught(teacher, (taught,), lam)
-    return Setting(
+    run, where = _pick(settings.runs, name, "runs"), f"runs.{name}"
+    with prefixed(where):
+        task: TaskOptions = _pick(settings.tasks, run.task, "tasks")
+        algorithm = _part("algorithm", run.algorithm, settings.algorithms)
+        estimator = _part("estimator", run.estimator, settings.estimators)
+        _check_taken(task.kind, algorithm)
+        meta_iterations = _meta_iterations(run, task, algorithm)
+    changes = _shared_out(where, run, algorithm, estimator)
+    setting = Setting(
         name=name,
         grid=settings.grid,
         task_name=run.task,
         task=task,
         algorithm=run.algorithm,
-        algorithm_options=options,
+        algorithm_class=algorithm.maker,
+        algorithm_options=algorithm.options(changes[0], where),
         estimator=run.estimator,
-        implicit=estimator if isinstance(estimator, ImplicitOptions) else None,
+        estimator_class=estimator.maker,
+        estimator_options=estimator.options(changes[1], where),
         horizon=run.horizon,
         seed=run.seed,
-        teacher=teacher,
-        leaps=leaps,
-        placement=run.placement,
-        lam=lam,
-        weighted_step=weighted_step,
-        inner_lr=inner_lr,
-        meta_iterations=_meta_iterations(run, task, options),
+        meta_iterations=meta_iterations,
         threads=settings.threads,
         surrogates=of_task(settings.surrogates, run.task),
         targets=of_task(settings.targets, run.task),
+        overrides=run.overrides,
     )
+    with prefixed(where):
+        fits(setting)
+        kind(task.kind).check(setting)
+    return setting
 
 
-def _leaps(run: Run, options: Block) -> tuple[int | None, float | None, tuple[int, ...] | None]:
-    if not isinstance(options, LazyOptions):
-        for key in ("leaps", "lam", "placement"):
-            if getattr(run, key) is not None:
-                raise InputError(f"{key} goes with estimator 'lazy', not with '{run.estimator}'")
-        return None, None, None
-    if run.placement is None:
-        raise InputError("estimator 'lazy' needs a placement: start, end, tail or a list of steps")
-    counted = len(run.placement) if isinstance(run.placement, list) else options.leaps
-    leaps = counted if run.leaps is None else run.leaps
-    lam = options.lam if run.lam is None else run.lam
-    return leaps, lam, teacher_steps(run.horizon, leaps, run.placement, lam)
-
-
-def _weighted_step(run: Run, options: AnyAlgorithm) -> str | None:
-    if isinstance(options, WeightingOptions):
-        return run.weighted_step or options.weighted_step
-    if run.weighted_step is not None:
-        raise InputError(f"weighted_step does not go with algorithm '{run.algorithm}'")
-    return None
-
-
-def _meta_iterations(run: Run, task: TaskOptions, options: AnyAlgorithm) -> int:
+def _meta_iterations(run: Run, task: TaskOptions, algorithm: Part) -> int:
     """How many there are; none where nothing is trained."""
-    if not isinstance(options, AttackBaseline):
+    if getattr(algorithm.maker, "TRAINED", True):
         asked = run.meta_iterations
         return task.training.meta_iterations if asked is None else asked
     if run.meta_iterations is not None:
-        raise InputError(f"meta_iterations does not go with algorithm '{run.algorithm}'")
+        raise InputError(
+            f"meta_iterations does not go with algorithm '{algorithm.name}', which is not trained"
+        )
     return 0
 
 
-def _inner_lr(run: Run, options: AnyAlgorithm) -> float | None:
-    if not isinstance(options, BaselineOptions | AttackBaseline):
-        return run.inner_lr or options.inner_lr
-    if run.inner_lr is not None:
-        raise InputError(f"inner_lr does not go with algorithm '{run.algorithm}'")
-    if run.horizon != 1:
-        raise InputError(f"horizon {run.horizon}: with estimator 'none' nothing is looked ahead: 1")
-    return None
+def _check_taken(name: str, algorithm: Part) -> None:
+    """Refuse an algorithm without what the kind of task needs."""
+    own = kind(name)
+    if own.takes(algorithm.maker):
+        return
+    valid = [word for word in registry.ALGORITHMS if own.takes(registry.find("algorithm", word))]
+    raise InputError(
+        f"algorithm '{algorithm.name}' does not go with a task of kind '{name}', which needs "
+        f"{own.NEEDS}; valid: {', '.join(valid)}"
+    )
 
 
-def _pick(table: dict[str, Any], name: str, where: str) -> Any:
+def _shared_out(where: str, run: Run, *parts: Part) -> list[dict[str, Any]]:
+    """The run's overrides by the part whose options they are."""
+    for key, value in run.overrides.items():
+        having = [part for part in parts if key in part.keys]
+        if len(having) == 1 or (not having and value is None):
+            continue
+        if having:
+            raise InputError(f"{where}.{key}: is of its algorithm and its estimator; set it there")
+        if key not in known():
+            valid = set(Run.model_fields).union(*(part.keys for part in parts))
+            raise InputError(f"{where}.{key}: unknown key; {nearest(key, valid)}")
+        names = " and ".join(f"{part.what} '{part.name}'" for part in parts)
+        raise InputError(f"{where}: {key} does not go with {names}")
+    return [{k: v for k, v in run.overrides.items() if k in part.keys} for part in parts]
+
+
+def _pick(table: Mapping[str, Any], name: str, where: str) -> Any:
     if name not in table:
         raise InputError(f"'{name}' is not in {where}; {nearest(name, table)}")
     return table[name]
 
 
-def _block(blocks: BaseModel, name: str, where: str) -> Any:
-    block = getattr(blocks, name, None)
-    if block is None:
-        raise InputError(f"'{name}' has no block in {where}")
-    return block
-
-
-def _sentence(path: Path, error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"] if not str(part).startswith("function-")]
-    if place[0] in ("tasks", "targets") and place[2:3] and place[2] in (*KINDS, *TARGETS):
-        del place[2]  # the kind's own name, which is no key of the file
-    where, value = ".".join(place), first["input"]
-    if first["type"] == "extra_forbidden":
-        return f"{path}: {where}: unknown key; {nearest(place[-1], _keys())}"
-    if first["type"] == "missing":
-        return f"{path}: {where}: is missing"
-    if place[-1] == "[key]":
-        return f"{path}: {'.'.join(place[:-2])}: name '{value}' may hold only a-z, 0-9 and -"
-    if first["type"] == "value_error":
-        return f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}"
-    if first["type"].startswith("union_tag"):
-        return f"{path}: {where}: {_lower(first['msg'])}"
-    shown = repr(value) if not isinstance(value, dict | list) else type(value).__name__
-    return f"{path}: {where}: {_lower(first['msg'])}, not {shown}"
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
-
-
-@lru_cache
-def _keys() -> frozenset[str]:
-    """Every key of the schema, for the nearest valid one."""
-    found: set[str] = set()
-    queue: list[type[BaseModel]] = [BaseModel]
-    while queue:
-        for sub in queue.pop().__subclasses__():
-            if sub.__module__.startswith("lazyleap"):
-                found.update(sub.model_fields)
-                queue.append(sub)
-    return frozenset(found)
+def _part(what: str, name: str, table: Mapping[str, Part]) -> Part:
+    if name in table:
+        return table[name]
+    if name in registry.TABLES[what]:
+        raise InputError(f"'{name}' has no block in {what}s")
+    raise InputError(f"{what} '{name}' is unknown; {nearest(name, table)}")

@@ -9,10 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from shutil import copyfile
 
-from lazyleap.attack.options import of_task
-from lazyleap.config import Settings
+from lazyleap.classifiers.options import of_task
 from lazyleap.errors import InputError, nearest
-from lazyleap.settings import load, resolve
+from lazyleap.settings import Settings, load, resolve
 from pipeline import dvc
 from pipeline.outcomes import BudgetError
 

@@ -10,11 +10,10 @@ import torch
 
 from lazyleap.classifiers import fit, store
 from lazyleap.classifiers.options import Classifier
-from lazyleap.config import Settings
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import DivergedError, InputError, nearest
 from lazyleap.seeding import seed_torch
-from lazyleap.settings import load
+from lazyleap.settings import Settings, load
 from stages import machine
 from stages.progress import Ticker
 

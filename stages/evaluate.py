@@ -36,11 +36,12 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
         "task": setting.task_name,
         "kind": setting.task.kind,
         "dataset": data.info["name"],
-        **{key: getattr(setting, key) for key in (
-            "algorithm", "estimator", "horizon", "leaps", "placement", "lam",
-            "weighted_step", "seed",
-        )},
-    }  # fmt: skip
+        "algorithm": setting.algorithm,
+        "estimator": setting.estimator,
+        "horizon": setting.horizon,
+        "seed": setting.seed,
+        **setting.overrides,
+    }
     primary = verdict.metrics["metrics"][verdict.metrics["primary"]]
     named["at_chance"] = primary["at_chance"]
     with replacing(folders.evaluated(setting.grid, name)) as folder:

@@ -30,7 +30,7 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
     theta = load_theta(trained, torch.device("cpu"))
     data = load_data(folders.images(setting.grid, setting.task_name, "test"))
     exporter = exporter_of(setting.task.kind)
-    models, checks, about = exporter.export(setting, theta, data)
+    models, checks, about = exporter.export(setting, theta, data) if exporter else ({}, [], {})
     parity.require(checks)
     commit = provenance.stamp(params, settings.extensions)
     said = facts(load_setting(trained), _metrics(setting.grid, name), commit) | about
@@ -38,7 +38,7 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
         for file, model in models.items():
             content = annotate(model, said).SerializeToString(deterministic=True)
             (folder / file).write_bytes(content)
-        words = exporter.describe(said) if models else NOTHING
+        words = exporter.describe(said) if exporter and models else NOTHING
         (folder / "model_card.md").write_text(card(said, words, checks))
         if checks:
             (folder / "parity.json").write_text(parity.to_json(checks))

@@ -82,18 +82,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _summarise(setting: Setting, progress: Progress, work: Path) -> None:
-    plain = setting.to_dict()
-    shown = (
-        "task_name",
-        "algorithm",
-        "estimator",
-        "horizon",
-        "leaps",
-        "placement",
-        "lam",
-        "weighted_step",
-    )
-    chosen = {key: plain[key] for key in (*shown, "inner_lr", "seed", "meta_iterations")}
+    chosen = setting.chosen()
     board = Board(work / "tensorboard")
     found = {}
     if (score := best(progress)) is not None:

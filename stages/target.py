@@ -10,11 +10,11 @@ import numpy as np
 
 from lazyleap.classifiers import fit, scores, store
 from lazyleap.classifiers.options import OnnxTarget, TrainedTarget
-from lazyleap.config import Settings
 from lazyleap.datasets.store import ImageSet
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
 from lazyleap.files import replacing
+from lazyleap.settings import Settings
 from lazyleap.statistics import proportion
 from stages import classifiers, folders, scratch
 from stages.program import Params, Traceback, run

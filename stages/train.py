@@ -14,12 +14,11 @@ from typing import Annotated
 import torch
 import typer
 
-from lazyleap.blocks import AlgorithmOptions
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import DivergedError
 from lazyleap.kind import kind
-from lazyleap.longtail.options import LongTailTask, WeightNetOptions
-from lazyleap.settings import Setting, load, resolve
+from lazyleap.setting import Setting
+from lazyleap.settings import load, resolve
 from lazyleap.training import checkpoint
 from lazyleap.training.loop import Learner, Plan, Progress, fit
 from stages import folders, machine, scratch
@@ -94,12 +93,10 @@ def train(
 
 def _knobs(setting: Setting) -> str:
     """The rates that may have been too high, with where they are set."""
-    task, options = setting.task, setting.algorithm_options
-    rates = {"its inner_lr": setting.inner_lr}
-    if isinstance(options, AlgorithmOptions | WeightNetOptions):
-        rates[f"algorithms.{setting.algorithm}.outer.lr"] = options.outer.lr
-    if isinstance(task, LongTailTask):
-        rates[f"tasks.{setting.task_name}.training.lr"] = task.training.lr
+    rates = {"its inner_lr": setting.option("inner_lr")}
+    if outer := setting.option("outer"):
+        rates[f"algorithms.{setting.algorithm}.outer.lr"] = outer.lr
+    rates[f"tasks.{setting.task_name}.training.lr"] = getattr(setting.task.training, "lr", None)
     return " or ".join(f"{key} ({rate:g})" for key, rate in rates.items() if rate is not None)
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from lazyleap.config import Settings
-from lazyleap.settings import load
+from lazyleap.settings import Settings, load
 from stages import folders
 from stages.program import Params, Traceback, run
 

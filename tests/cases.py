@@ -15,6 +15,11 @@ from tests.reference import Plain
 INPUTS, HIDDEN, CLASSES = 3, 3, 2
 RATE = 0.3
 ALGORITHMS = {"maml": MAML, "meta_sgd": MetaSGD, "anil": ANIL}
+WEIGHTINGS = ("reweight", "weight_net")
+REFUSED = {  # what docs/method.md says does not go together
+    *{("meta_sgd", "reptile"), ("meta_sgd", "implicit"), ("anil", "reptile")},
+    *{(a, e) for a in WEIGHTINGS for e in ("first_order", "reptile", "implicit")},
+}
 ATTACK = "meta_attack"  # MAML for images to images, with a loss of its own
 
 

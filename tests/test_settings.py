@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,8 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lazyleap import Exact, Lazy
 from lazyleap.errors import InputError
-from lazyleap.settings import load, resolve
+from lazyleap.registry import ESTIMATORS
+from lazyleap.settings import Settings, load, resolve
+from tests.cases import REFUSED
 from tests.conftest import ROOT
 
 RUN = "maml-lazy-k10"
@@ -38,7 +42,7 @@ CASES = {
     ),
     "unknown data-set key": (
         lambda p: p["tasks"]["glyphs"]["dataset"].update(sise=28),
-        "tasks.glyphs.dataset.glyphs.sise: unknown key; did you mean 'size'?",
+        "tasks.glyphs.dataset.sise: unknown key; did you mean 'size'?",
     ),
     "wrong type": (lambda p: p["runs"][RUN].update(horizon="ten"), f"runs.{RUN}.horizon: "),
     "a number as text": (lambda p: p["runs"][RUN].update(inner_lr="0.1"), "not '0.1'"),
@@ -59,7 +63,8 @@ CASES = {
     ),
     "impossible pair": (
         lambda p: p["runs"]["meta-sgd-lazy-k10"].update(estimator="reptile", placement=None),
-        "algorithm 'meta_sgd' does not go with estimator 'reptile': its learned rates",
+        "runs.meta-sgd-lazy-k10: estimator 'reptile' does not go with algorithm 'meta_sgd': it "
+        "needs that all of theta is where the task model starts, as s_0 - s_k",
     ),
     "an algorithm without a block": (
         lambda p: p["algorithms"].pop("anil"),
@@ -75,11 +80,11 @@ CASES = {
     ),
     "lazy without placement": (
         lambda p: p["runs"][RUN].pop("placement"),
-        "estimator 'lazy' needs a placement",
+        f"runs.{RUN}: estimator 'lazy' needs placement, in the run or in estimators.lazy",
     ),
     "leaps without lazy": (
         lambda p: p["runs"]["maml-exact-k5"].update(leaps=2),
-        "leaps goes with estimator 'lazy', not with 'exact'",
+        "runs.maml-exact-k5: leaps does not go with algorithm 'maml' and estimator 'exact'",
     ),
     "two ways of two sizes": (
         lambda p: p["tasks"]["glyphs"]["training"].update(way=6),
@@ -99,7 +104,7 @@ CASES = {
     ),
     "a surrogate of no attack": (
         lambda p: p["surrogates"]["glyphs-mlp"].update(task="glyphs"),
-        "surrogates.glyphs-mlp.task: 'glyphs' is no task of kind attack",
+        "surrogates.glyphs-mlp.task: 'glyphs' is no task of a kind with classifiers; did you",
     ),
     "an unknown architecture": (
         lambda p: p["surrogates"]["glyphs-mlp"].update(architecture="mpl"),
@@ -115,7 +120,9 @@ CASES = {
     ),
     "a few-shot algorithm for an attack": (
         lambda p: p["runs"][RUN].update(task="glyphs-attack"),
-        "algorithm 'maml' does not go with a task of kind 'attack'",
+        "algorithm 'maml' does not go with a task of kind 'attack', which needs a search for "
+        "adversarial images (run), or an algorithm whose options say how to (search); valid: "
+        "meta_attack, zoo, square, random_direction",
     ),
     "a horizon where nothing is trained": (
         lambda p: p["runs"]["attack-zoo"].update(horizon=2),
@@ -124,6 +131,47 @@ CASES = {
     "iterations where nothing is trained": (
         lambda p: p["runs"]["attack-zoo"].update(meta_iterations=2),
         "meta_iterations does not go with algorithm 'zoo'",
+    ),
+    "a predictor of attacks for few-shot learning": (
+        lambda p: p["runs"][RUN].update(algorithm="meta_attack"),
+        "'fewshot', which needs an algorithm that adapts a network to a support set (theta, "
+        "predict); valid: maml, meta_sgd, anil",
+    ),
+    "a few-shot algorithm for a long tail": (
+        lambda p: p["runs"][RUN].update(task="glyphs-lt"),
+        "valid: reweight, weight_net, cross_entropy, class_balanced, ldam_drw",
+    ),
+    "an unknown algorithm": (
+        lambda p: p["runs"][RUN].update(algorithm="mamll"),
+        f"runs.{RUN}: algorithm 'mamll' is unknown; did you mean 'maml'?",
+    ),
+    "a block for nothing": (
+        lambda p: p["algorithms"].update(mamll={}),
+        "algorithms.mamll: algorithm 'mamll' is unknown; did you mean 'maml'?",
+    ),
+    "an unknown kind": (
+        lambda p: p["tasks"]["glyphs"].update(kind="fewshott"),
+        "tasks.glyphs.kind: kind 'fewshott' is unknown; did you mean 'fewshot'?",
+    ),
+    "a task of no kind": (
+        lambda p: p["tasks"]["glyphs"].pop("kind"),
+        "tasks.glyphs.kind: names the kind of task: fewshot, longtail, attack",
+    ),
+    "a wrong value of a block that no run uses": (
+        lambda p: p["estimators"]["implicit"].update(cg_steps=0),
+        "estimators.implicit.cg_steps: input should be greater than or equal to 1, not 0",
+    ),
+    "a wrong value of an override": (
+        lambda p: p["runs"][RUN].update(outer={"lr": -1.0}),
+        f"runs.{RUN}.outer.lr: input should be greater than 0, not -1.0",
+    ),
+    "a value that neither block nor run has": (
+        lambda p: p["algorithms"]["maml"]["outer"].pop("lr"),
+        "algorithm 'maml' needs outer.lr, in the run or in algorithms.maml",
+    ),
+    "an unknown placement": (
+        lambda p: p["runs"][RUN].update(placement="begin"),
+        f"runs.{RUN}: placement 'begin' is unknown; valid: end, start, tail",
     ),
     "no runs": (lambda p: p.update(runs={}), "runs: "),
 }
@@ -161,13 +209,73 @@ def test_the_projects_own_files_are_right(file: Path) -> None:
         assert resolve(settings, name).name == name
 
 
-def test_overrides_and_estimators_blocks() -> None:
+def loaded(path: Path, change) -> Settings:
+    path.write_text(yaml.safe_dump(broken(change)))
+    return load(path)
+
+
+def test_a_run_overrides_its_blocks_and_leaves_them_as_they_are(tmp_path: Path) -> None:
+    def change(params):
+        params["runs"][RUN].update(leaps=3, inner_lr=0.5, outer={"lr": 0.25}, meta_iterations=7)
+
+    settings = loaded(tmp_path / "params.yaml", change)
+    one, other = resolve(settings, RUN), resolve(settings, "maml-lazy-k5")
+    assert one.make_estimator() == Lazy(3, "start", 1.0)
+    assert (one.option("inner_lr"), other.option("inner_lr")) == (0.5, 0.1)
+    outer = {"optimizer": "adam", "lr": 0.25, "schedule": "cosine", "clip_norm": 10.0}
+    assert one.to_dict()["algorithm_options"]["outer"] == outer
+    assert (one.meta_iterations, other.meta_iterations) == (7, 200)
+    assert other.make_estimator() == Lazy(1, "start", 1.0)
+    assert resolve(settings, "maml-exact-k1").make_estimator() == Exact()
+    assert one.option("weighted_step") is None
+
+
+def test_a_list_of_steps_says_how_many_they_are(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path / "params.yaml", lambda p: p["runs"][RUN].update(placement=[1, 2, 8])
+    )
+    assert resolve(settings, RUN).make_estimator() == Lazy(3, [1, 2, 8], 1.0)
+    with pytest.raises(InputError, match=r"placement \[1, 2, 8\]: wants 2 \(leaps\)"):
+        loaded(
+            tmp_path / "params.yaml", lambda p: p["runs"][RUN].update(placement=[1, 2, 8], leaps=2)
+        )
+
+
+def test_a_setting_is_described_whole_and_differs_where_training_would() -> None:
     settings = load(ROOT / "params.yaml")
-    three = resolve(settings, "maml-lazy-3leaps-k20")
-    assert (three.teacher, three.leaps, three.lam) == ((0, 6, 13), 3, 1.0)
-    end = resolve(settings, "maml-lazy-end-k10")
-    assert (end.teacher, end.leaps) == ((9,), 1)
-    assert resolve(settings, "maml-exact-k1").teacher is None
+    plain = {name: resolve(settings, name).to_dict() for name in settings.runs}
+    again = json.loads(json.dumps(plain))
+    assert again == plain
+    known = plain["lt-reweight-lazy-k5"]
+    assert known["algorithm_class"] == "lazyleap.algorithms.reweight:Reweight"
+    assert known["estimator_options"] == {"leaps": 1, "placement": "end", "lam": 1.0}
+    assert known["task"].keys() == {"kind", "model", "training"}  # images and tests are not its own
+
+
+KINDS = {"glyphs": ("maml", "meta_sgd", "anil"), "glyphs-attack": ("meta_attack",)}
+KINDS["glyphs-lt"] = ("reweight", "weight_net")
+PLAIN = {"glyphs-lt": ("cross_entropy", "class_balanced", "ldam_drw")}
+PLAIN["glyphs-attack"] = ("zoo", "square", "random_direction")
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize(
+    ("task", "algorithm", "meta"),
+    [(t, a, m) for table, m in ((KINDS, True), (PLAIN, False)) for t in table for a in table[t]],
+)
+def test_which_goes_with_which(estimator, task, algorithm, meta, tmp_path):
+    run = {"task": task, "algorithm": algorithm, "estimator": estimator, "horizon": 1, "seed": 0}
+
+    def change(params):
+        params["runs"] = {"run": run | ({"placement": "end"} if estimator == "lazy" else {})}
+
+    right = (estimator != "none") == meta and (algorithm, estimator) not in REFUSED
+    if right:
+        assert loaded(tmp_path / "params.yaml", change)
+        return
+    names = f"estimator '{estimator}' does not go with algorithm '{algorithm}': it"
+    with pytest.raises(InputError, match=names):
+        loaded(tmp_path / "params.yaml", change)
 
 
 def test_the_program_refuses_and_writes_nothing(tmp_path: Path) -> None:

@@ -10,10 +10,9 @@ import torch
 from lazyleap import Exact, FirstOrder, Implicit, Lazy, Reptile, Reweight, Task, Unrolled, WeightNet
 from lazyleap.algorithms import Weighted
 from lazyleap.algorithms.reweight import zero
-from lazyleap.compatibility import REFUSED
 from lazyleap.errors import InputError
 from lazyleap.traits import Trait
-from tests.cases import ATTACK, NETWORKS, RATE, Case, generator, perceptron
+from tests.cases import ATTACK, NETWORKS, RATE, REFUSED, Case, generator, perceptron
 from tests.reference import assert_same
 
 META = {

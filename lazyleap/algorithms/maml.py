@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from lazyleap.algorithms.sgd import SGD, parameters
-from lazyleap.bilevel import Batch, Tree, gradient
+from lazyleap.bilevel import Batch, Forward, Loss, Tree, gradient
+from lazyleap.blocks import Block, Momentum, Outer, Rate
 from lazyleap.errors import check_number
+from lazyleap.models.stateless import weights
 from lazyleap.traits import Trait
 
-Forward = Callable[[Tree, Tensor], Tensor]
-"""A network as a function: parameters and inputs ``[n, ...]`` to outputs ``[n, ...]``."""
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""Outputs and targets to a scalar."""
+class MAMLOptions(Block):
+    """Inner rate (or where learned rates start) and momentum, and the outer optimiser."""
+
+    inner_lr: Rate
+    momentum: Momentum
+    outer: Outer
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,24 @@ class MAML:
     )
     """What is true of it whatever its inner optimiser."""
 
+    Options: ClassVar[type[MAMLOptions]] = MAMLOptions
+
     def __post_init__(self) -> None:
         check_number("inner_lr", self.inner_lr)
+
+    @classmethod
+    def build(cls, options: Any, forward: Forward, **parts: Any) -> Self:
+        """The problem that ``options`` (of this class's ``Options``) and a network make."""
+        return cls(forward, options.inner_lr, optimizer=SGD(options.momentum), **parts)
 
     @property
     def offers(self) -> frozenset[Trait]:
         """What an estimator may rely on."""
         return self.traits | self.optimizer.offers
+
+    def theta(self, network: nn.Module | Tree) -> dict[str, Tensor]:
+        """Where meta-learning of a network, or of its parameters, starts."""
+        return weights(network) if isinstance(network, nn.Module) else dict(network)
 
     def init(self, theta: Tree) -> Tree:
         """``phi_0 = theta``."""

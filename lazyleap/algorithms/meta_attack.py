@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from lazyleap.algorithms.maml import MAML, Loss
+from lazyleap.algorithms.maml import MAML, MAMLOptions
+from lazyleap.bilevel import Loss
+from lazyleap.blocks import Block, Count, Rate, Width
+
+
+class PredictedSearch(Block):
+    """How a predictor is used; see :class:`lazyleap.attack.predicted.Predicted`."""
+
+    every: Count
+    coordinates: Count
+    width: Width
+    finetune_steps: Annotated[int, Field(ge=0)]
+    finetune_lr: Rate
+    step: Rate
+    keep_measured: bool
+    follow: Count | None
+    copies: Count
+
+
+class MetaAttackOptions(MAMLOptions):
+    """A gradient predictor: its meta-training, and how it is used in an attack."""
+
+    search: PredictedSearch
 
 
 def squared_error(maps: Tensor, gradients: Tensor) -> Tensor:
@@ -25,3 +49,4 @@ class MetaAttack(MAML):
     """
 
     loss: Loss = squared_error
+    Options: ClassVar[type[MAMLOptions]] = MetaAttackOptions

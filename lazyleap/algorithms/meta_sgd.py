@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lazyleap.algorithms.maml import MAML
 from lazyleap.bilevel import Tree
@@ -26,8 +26,9 @@ class MetaSGD(MAML):
 
     traits: ClassVar[frozenset[Trait]] = MAML.traits - {Trait.START, Trait.FIXED_UPDATE}
 
-    def theta(self, parameters: Tree) -> dict[str, Tensor]:
+    def theta(self, network: nn.Module | Tree) -> dict[str, Tensor]:
         """The meta-parameters of a network: its parameters and rates of ``inner_lr``."""
+        parameters = super().theta(network)
         rates = {RATE + n: torch.full_like(p, self.inner_lr) for n, p in parameters.items()}
         return {**{INIT + n: p for n, p in parameters.items()}, **rates}
 

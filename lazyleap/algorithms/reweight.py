@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from lazyleap.algorithms.weighting import Weighted, Weighting
+from lazyleap.algorithms.weighting import Weighted, Weighting, WeightingOptions
 from lazyleap.bilevel import Tree
+from lazyleap.blocks import Count
 from lazyleap.errors import InputError, check_names
 
 EPS = "eps"
+
+
+class ReweightOptions(WeightingOptions):
+    """``patience``: mini-batches in a row without any weight, after which training is given up."""
+
+    patience: Count
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,8 @@ class Reweight(Weighting):
 
     Source: Ren, Zeng, Yang and Urtasun, ICML 2018 (k = 1).
     """
+
+    Options: ClassVar[type[WeightingOptions]] = ReweightOptions
 
     def init(self, theta: Tree) -> Tree:
         """``phi_0 = w``; InputError unless theta is ``eps``."""

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lazyleap.algorithms.weighting import Weighted, Weighting
+from lazyleap.algorithms.weighting import Weighted, Weighting, WeightingOptions
 from lazyleap.bilevel import Tree
+from lazyleap.blocks import Count, Outer
 from lazyleap.errors import check_names
 
 NAMES = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
+
+
+class WeightNetOptions(WeightingOptions):
+    """``hidden``: units of V; ``outer``: its optimiser."""
+
+    hidden: Count
+    outer: Outer
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,13 @@ class WeightNet(Weighting):
     through phi alike: differentiating ``V(ce) * ce`` whole would be another algorithm.
     Source: Shu et al., NeurIPS 2019 (k = 1).
     """
+
+    Options: ClassVar[type[WeightingOptions]] = WeightNetOptions
+
+    @classmethod
+    def initial(cls, options: Any) -> dict[str, Tensor]:
+        """Theta before it has learned anything, from torch's global stream."""
+        return start(options.hidden)
 
     def init(self, theta: Tree) -> Tree:
         """``phi_0 = w``; InputError unless theta is what :func:`start` makes."""

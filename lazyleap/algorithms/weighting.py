@@ -9,18 +9,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from torch import Tensor
 from torch.nn import functional
 
-from lazyleap.algorithms.maml import Forward
 from lazyleap.algorithms.sgd import SGD, parameters
-from lazyleap.bilevel import Batch, Tree, gradient
+from lazyleap.bilevel import Batch, Forward, Tree, gradient
+from lazyleap.blocks import Block, Fraction, Rate
 from lazyleap.errors import InputError, check_number, nearest
 from lazyleap.traits import Trait
 
 WeightedStep = Literal["last", "first"]
+
+
+class WeightingOptions(Block):
+    """``inner_lr``: rate of the virtual steps at the peak of the classifier's, falling with it.
+
+    ``mean_decay``: of the running means of weights by class.
+    """
+
+    inner_lr: Rate
+    weighted_step: WeightedStep
+    mean_decay: Fraction
 
 
 class Weighted(NamedTuple):
@@ -52,11 +63,21 @@ class Weighting:
     weighted_step: WeightedStep = "last"
     traits: ClassVar[frozenset[Trait]] = frozenset({Trait.FIXED_UPDATE})
 
+    Options: ClassVar[type[WeightingOptions]] = WeightingOptions
+
     def __post_init__(self) -> None:
         check_number("inner_lr", self.inner_lr)
         if self.weighted_step not in get_args(WeightedStep):
             hint = nearest(self.weighted_step, get_args(WeightedStep))
             raise InputError(f"weighted_step '{self.weighted_step}' is unknown; {hint}")
+
+    @classmethod
+    def build(
+        cls, options: Any, forward: Forward, classifier: Tree | None = None, share: float = 1.0
+    ) -> Self:
+        """The problem at a classifier, ``share`` being its rate as a share of the peak."""
+        rate = options.inner_lr * share
+        return cls(forward, classifier or {}, rate, weighted_step=options.weighted_step)
 
     @property
     def offers(self) -> frozenset[Trait]:

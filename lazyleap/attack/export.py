@@ -10,7 +10,7 @@ from lazyleap.bilevel import Tree
 from lazyleap.datasets.store import Prepared
 from lazyleap.onnx import answers
 from lazyleap.onnx.exports import Exported
-from lazyleap.settings import Setting
+from lazyleap.setting import Setting
 
 MODEL, OUTPUT = "model.onnx", "gradients"
 WORDS = """\

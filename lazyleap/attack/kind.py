@@ -11,18 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from lazyleap import build
 from lazyleap.algorithms import MAML
 from lazyleap.attack.attempt import Search
 from lazyleap.attack.campaign import besiege, curve, items, shown, summary, triplets
 from lazyleap.attack.chosen import Chosen, choose, goal, others
-from lazyleap.attack.options import AttackBaseline, AttackTask, AttackTraining, MetaAttackOptions
+from lazyleap.attack.options import AttackTask, AttackTraining
 from lazyleap.attack.pairs import Pairs, pairs, sample
 from lazyleap.attack.predicted import Predicted
-from lazyleap.attack.random_direction import RandomDirection
-from lazyleap.attack.square import Square
-from lazyleap.attack.zoo import Zoo
-from lazyleap.bilevel import Task, Tree, step
+from lazyleap.bilevel import Adapts, Task, Tree, step
 from lazyleap.classifiers import store
 from lazyleap.classifiers.fit import pixels
 from lazyleap.datasets.store import ImageSet, Prepared
@@ -31,13 +27,31 @@ from lazyleap.kind import Drawn, Glimpse, Verdict
 from lazyleap.models import functional
 from lazyleap.models.predictor import Predictor
 from lazyleap.seeding import generator, seed_torch
-from lazyleap.settings import Setting
+from lazyleap.setting import Setting
 from lazyleap.statistics import interval
 from lazyleap.training.loop import Learner, Metrics, validated
 from lazyleap.training.meta_learner import MetaLearner, Untrained
+from lazyleap.training.outer import OuterOptions
 
-KEEP = "best"
+Options, KEEP, CLASSIFIERS = AttackTask, "best", True
+EXPORTER, REPORTER = "lazyleap.attack.export", "lazyleap.attack.report"
+NEEDS = "a search for adversarial images (run), or an algorithm whose options say how to (search)"
 HELD_OUT, ATTACKED = "train/images/held_out.npz", "test/images/attacked.npz"
+
+
+def takes(algorithm: Any) -> bool:
+    """Whether it attacks by itself, or with a predictor that it meta-learns."""
+    predicts = "search" in algorithm.Options.model_fields and issubclass(algorithm, Adapts)
+    return predicts or hasattr(algorithm, "run")
+
+
+def check(setting: Setting) -> None:
+    """Refuse an attack without a target, and a meta-training without a surrogate."""
+    name = setting.task_name
+    if not setting.targets:
+        raise InputError(f"task '{name}' has no classifier to attack: add one to targets")
+    if issubclass(setting.algorithm_class, Adapts) and not setting.surrogates:
+        raise InputError(f"task '{name}' has no classifier to learn from: add some to surrogates")
 
 
 def draw(sets: Mapping[str, ImageSet], options: AttackTask) -> dict[str, Drawn]:
@@ -61,7 +75,7 @@ def draw(sets: Mapping[str, ImageSet], options: AttackTask) -> dict[str, Drawn]:
 
 def learner(setting: Setting, data: Prepared, device: torch.device) -> Learner:
     """The meta-learner of a gradient predictor; where nothing is trained, one that says so."""
-    if isinstance(setting.algorithm_options, AttackBaseline):
+    if not issubclass(setting.algorithm_class, Adapts):
         return Untrained()
     problem, start = _problem(setting, data, device)
     options = task(setting).training
@@ -80,9 +94,9 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> Learner:
     )
     return MetaLearner(
         problem,
-        build.estimator(setting),
+        setting.make_estimator(),
         start,
-        build.outer(setting),
+        OuterOptions.of(setting.algorithm_options.outer, setting.meta_iterations),
         sample=meta_batch,
         accuracy=partial(_mean_cosine, problem),
         score=partial(_score, problem, fixed),
@@ -135,15 +149,10 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
 def search(setting: Setting, theta: Tree, data: Prepared) -> Search:
     """The setting's way to an adversarial image."""
     options = setting.algorithm_options
-    if isinstance(options, MetaAttackOptions):
+    if issubclass(setting.algorithm_class, Adapts):
         forward = functional(predictor(setting, data.info))
         return Predicted(forward=forward, theta=theta, **options.search.model_dump())
-    plain: dict[str, type[Any]] = {
-        "zoo": Zoo,
-        "square": Square,
-        "random_direction": RandomDirection,
-    }
-    found: Search = plain[setting.algorithm](**options.model_dump())
+    found: Search = setting.algorithm_class(**options.model_dump())
     return found
 
 
@@ -172,8 +181,8 @@ def _problem(
 ) -> tuple[MAML, dict[str, Tensor]]:
     seed_torch(setting.seed, "network")
     network = predictor(setting, data.info).to(device)
-    problem = build.algorithm(setting, network)
-    return problem, build.theta(problem, network)
+    problem = setting.make_problem(functional(network))
+    return problem, problem.theta(network)
 
 
 def _surrogates(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -13,6 +14,16 @@ from lazyleap.attack.estimates import random_directions
 from lazyleap.attack.goals import Goal
 from lazyleap.attack.limits import Limit
 from lazyleap.attack.oracle import Oracle
+from lazyleap.blocks import Block, Count, Momentum, Rate, Width
+
+
+class RandomDirectionOptions(Block):
+    """See :class:`RandomDirection`."""
+
+    directions: Count
+    width: Width
+    step: Rate
+    momentum: Momentum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +44,8 @@ class RandomDirection:
     width: float
     step: float
     momentum: float
+    Options: ClassVar[type[Block]] = RandomDirectionOptions
+    TRAINED: ClassVar[bool] = False
 
     def run(
         self,

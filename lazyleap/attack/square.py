@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,10 +16,17 @@ from lazyleap.attack.goals import Goal
 from lazyleap.attack.limits import Limit
 from lazyleap.attack.oracle import Oracle
 from lazyleap.attack.windows import corner, signs, window
+from lazyleap.blocks import Block, Fraction
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # after these queries of 10,000
 UNCHANGED = 1e-7
 BLOCK = 64  # steps drawn for at once: a call a step and image would cost as much as the classifier
+
+
+class SquareOptions(Block):
+    """See :class:`Square`."""
+
+    share: Fraction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +44,8 @@ class Square:
     """
 
     share: float
+    Options: ClassVar[type[Block]] = SquareOptions
+    TRAINED: ClassVar[bool] = False
 
     def run(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -13,9 +14,18 @@ from lazyleap.attack.estimates import central_differences
 from lazyleap.attack.goals import Goal
 from lazyleap.attack.limits import Limit
 from lazyleap.attack.oracle import Oracle
+from lazyleap.blocks import Block, Count, Rate, Width
 from lazyleap.errors import InputError
 
 FIRST, SECOND, SMALL = 0.9, 0.999, 1e-8  # Adam's constants, as published
+
+
+class ZooOptions(Block):
+    """See :class:`Zoo`."""
+
+    coordinates: Count
+    width: Width
+    step: Rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +46,8 @@ class Zoo:
     coordinates: int
     width: float
     step: float
+    Options: ClassVar[type[Block]] = ZooOptions
+    TRAINED: ClassVar[bool] = False
 
     def run(
         self,

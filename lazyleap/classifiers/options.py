@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from lazyleap.blocks import Block, Count, Rate, Seed
+from lazyleap.errors import InputError, nearest
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -52,3 +54,41 @@ class OnnxTarget(Block):
 
 
 Target = Annotated[TrainedTarget | OnnxTarget, Field(discriminator="kind")]
+
+
+def of_task(table: Mapping[str, Classifier | OnnxTarget], task: str) -> tuple[str, ...]:
+    """The names of a task's surrogates or targets, in the order of the file."""
+    return tuple(name for name, options in table.items() if options.task == task)
+
+
+def check_classifiers(
+    having: Collection[str],
+    surrogates: Mapping[str, Classifier],
+    targets: Mapping[str, TrainedTarget | OnnxTarget],
+) -> None:
+    """Refuse classifiers of a task that is not ``having`` any, and a target that is a surrogate.
+
+    Raises:
+        InputError: with the key, the value and the reason.
+    """
+    tables: dict[str, Mapping[str, Classifier | OnnxTarget]]
+    tables = {"surrogates": surrogates, "targets": targets}
+    for where, table in tables.items():
+        for name, options in table.items():
+            if options.task not in having:
+                hint = nearest(options.task, having) if having else "there is none"
+                raise InputError(
+                    f"{where}.{name}.task: '{options.task}' is no task of a kind with classifiers; "
+                    f"{hint}"
+                )
+    seen = {_identity(options): name for name, options in surrogates.items()}
+    for name, options in targets.items():
+        if isinstance(options, TrainedTarget) and _identity(options) in seen:
+            raise InputError(
+                f"targets.{name}: is surrogate '{seen[_identity(options)]}' as well (architecture "
+                f"{options.architecture}, seed {options.seed}): a target must be held out"
+            )
+
+
+def _identity(options: Classifier) -> tuple[str, str, int]:
+    return options.task, options.architecture, options.seed

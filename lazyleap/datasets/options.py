@@ -7,26 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Fraction = Annotated[float, Field(gt=0, lt=1)]
+from lazyleap.blocks import Block, Count, Fraction, Source
+
 Side = Annotated[int, Field(ge=8, le=1024)]  # pixels
-Count = Annotated[int, Field(ge=1)]
 
 
-class _Closed(BaseModel):
-    """Unknown keys are errors; a value read from params.yaml never changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _Source(_Closed):
-    """What every reader needs: ``source``, the path its stage depends on."""
-
-    source: Annotated[str, Field(min_length=1)]
-
-
-class Omniglot(_Source):
+class Omniglot(Source):
     """The two public zips; ``splits`` is a folder of {train,val,test}.txt class lists.
 
     ``data/splits/omniglot-vinyals`` (classes with rotations) and
@@ -38,26 +26,26 @@ class Omniglot(_Source):
     size: Side  # drawings are 105x105; resized to size x size
 
 
-class FewShotCifar(_Source):
+class FewShotCifar(Source):
     """CIFAR-100 binary with the class lists of CIFAR-FS or FC100 (``splits``: a folder); 32x32."""
 
     reader: Literal["cifar-fs", "fc100"]
     splits: str
 
 
-class Cifar(_Source):
+class Cifar(Source):
     """CIFAR-10 or CIFAR-100 for ordinary classification: public train and test; 32x32."""
 
     reader: Literal["cifar-10", "cifar-100"]
 
 
-class Mnist(_Source):
+class Mnist(Source):
     """MNIST (or any files of its IDX format and names): public train and test; 28x28 grey."""
 
     reader: Literal["mnist"]
 
 
-class ImageNet(_Source):
+class ImageNet(Source):
     """The user's own copy of ImageNet images and the published lists (``splits``: a folder)."""
 
     reader: Literal["miniimagenet", "tieredimagenet"]
@@ -66,7 +54,7 @@ class ImageNet(_Source):
     images_per_class: Count  # at most this many, the first by name
 
 
-class Fractions(_Closed):
+class Fractions(Block):
     """How an unsplit ``class/*`` folder is divided: shares of the *classes*, drawn by ``seed``."""
 
     train: Fraction
@@ -82,14 +70,14 @@ class Fractions(_Closed):
         return self
 
 
-class Division(_Closed):
+class Division(Block):
     """How an unsplit ``class/*`` folder is divided by image: ``test``, the share of each class."""
 
     test: Fraction
     seed: Annotated[int, Field(ge=0)]
 
 
-class ImageFolder(_Source):
+class ImageFolder(Source):
     """Any user's ``split/class/*.png|jpg``, or an unsplit ``class/*`` folder.
 
     One of the two is given for the latter: ``fractions``, and splits have other classes (few-shot);
@@ -110,7 +98,7 @@ class ImageFolder(_Source):
         return self
 
 
-class ClassCounts(_Closed):
+class ClassCounts(Block):
     """How many classes each split gets."""
 
     train: Count
@@ -118,7 +106,7 @@ class ClassCounts(_Closed):
     test: Count
 
 
-class Distortion(_Closed):
+class Distortion(Block):
     """Random changes of one glyph image; each is drawn uniformly within +- the value given."""
 
     rotation: Annotated[float, Field(ge=0, le=180)]  # degrees
@@ -129,7 +117,7 @@ class Distortion(_Closed):
     noise: Annotated[float, Field(ge=0, le=1)]  # largest standard deviation, white is 1
 
 
-class Glyphs(_Source):
+class Glyphs(Source):
     """Characters rendered from the fonts matplotlib ships; ``source``: the renderer's own file."""
 
     reader: Literal["glyphs"]
@@ -140,14 +128,14 @@ class Glyphs(_Source):
     seed: Annotated[int, Field(ge=0)]
 
 
-class PerClass(_Closed):
+class PerClass(Block):
     """How many images of each class a split gets."""
 
     train: Count
     test: Count
 
 
-class Characters(_Source):
+class Characters(Source):
     """A few characters for ordinary classification, rendered as ``Glyphs`` are; split by image."""
 
     reader: Literal["characters"]

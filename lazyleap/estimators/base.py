@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lazyleap.bilevel import Bilevel, Task, Tree, gather, not_finite
+from lazyleap.blocks import Block
 from lazyleap.errors import InputError
 from lazyleap.traits import Needs, require
 
@@ -47,10 +48,12 @@ class MetaGradient:
 class Estimator(Protocol):
     """Estimates ``d mean_tasks outer_loss(phi_k(theta), theta) / d theta``.
 
-    ``needs`` says which traits of a problem it relies on, and why.
+    ``needs`` says which traits of a problem it relies on, and why; ``Options`` what params.yaml may
+    say of it, by the names of its arguments.
     """
 
     needs: ClassVar[Needs]
+    Options: ClassVar[type[Block]]
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """Return detached loss and gradient; ``theta`` is left as it is.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lazyleap.bilevel import Bilevel, Task, Tree
+from lazyleap.blocks import Block, Empty
 from lazyleap.estimators.base import MetaGradient, check
 from lazyleap.estimators.lazy import leap_gradient
 from lazyleap.estimators.twice import differentiated_twice
@@ -22,6 +23,7 @@ class Exact:
     """
 
     needs: ClassVar[Needs] = {}
+    Options: ClassVar[type[Block]] = Empty
 
     @differentiated_twice()
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lazyleap.bilevel import Bilevel, Task, Tree
+from lazyleap.blocks import Block, Empty
 from lazyleap.estimators.base import MetaGradient, check
 from lazyleap.estimators.lazy import leap_gradient
 from lazyleap.traits import Needs, Trait
@@ -25,6 +26,7 @@ class FirstOrder:
         Trait.OUTSIDE: "directions are held constant and such a part would get no gradient",
         Trait.LINEAR: "the steps that are held are taken as one, along the sum of their directions",
     }
+    Options: ClassVar[type[Block]] = Empty
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""

@@ -22,6 +22,7 @@ from lazyleap.bilevel import (
     value_and_grad,
     zeros,
 )
+from lazyleap.blocks import Block, Count, Rate
 from lazyleap.errors import InputError, check_count, check_number
 from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
 from lazyleap.estimators.chance import State, rewind, state
@@ -63,6 +64,13 @@ class Proximal:
         return self.problem.outer_loss(phi, theta, batch)
 
 
+class ImplicitOptions(Block):
+    """``rho``: weight of the proximal term; ``cg_steps``: conjugate-gradient iterations."""
+
+    rho: Rate
+    cg_steps: Count
+
+
 @dataclass(frozen=True)
 class Implicit:
     """The iMAML estimator.
@@ -87,6 +95,7 @@ class Implicit:
         Trait.FIXED_UPDATE: "that optimum does not depend on how it was reached",
         Trait.RESTS: "it differentiates the direction where that is zero",
     }
+    Options: ClassVar[type[Block]] = ImplicitOptions
 
     def __post_init__(self) -> None:
         check_number("rho", self.rho)

@@ -25,10 +25,10 @@ and their placement are this project's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 
@@ -46,6 +46,7 @@ from lazyleap.bilevel import (
     value_and_grad,
     zeros,
 )
+from lazyleap.blocks import Block, Count
 from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
 from lazyleap.estimators.placement import Placement, check_leaps, teacher_steps, with_taught
 from lazyleap.estimators.reach import require_heard
@@ -54,6 +55,21 @@ from lazyleap.estimators.twice import differentiated_twice
 from lazyleap.traits import Needs
 
 TAPES = 4  # of single steps that are held at a time
+
+
+class LazyOptions(Block):
+    """``leaps``: steps in the graph (m), by their ``placement``; ``lam``: how far a leap goes."""
+
+    leaps: Count
+    placement: str | list[int]
+    lam: float
+
+    @classmethod
+    def merged(cls, given: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+        """A list of steps says itself how many they are."""
+        listed = changes.get("placement")
+        counted = {"leaps": len(listed)} if isinstance(listed, list) else {}
+        return super().merged(given, {**counted, **changes})
 
 
 @dataclass(frozen=True)
@@ -79,17 +95,21 @@ class Lazy:
     placement: Placement = "start"
     lam: float = 1.0
     needs: ClassVar[Needs] = {}
+    Options: ClassVar[type[Block]] = LazyOptions
 
     def __post_init__(self) -> None:
         check_leaps(self.leaps, self.placement, self.lam)
 
+    def teacher(self, problem: Bilevel, horizon: int) -> tuple[int, ...]:
+        """The steps that the teacher takes; InputError where they do not fit the horizon."""
+        steps = teacher_steps(horizon, self.leaps, self.placement, self.lam)
+        taught = getattr(problem, "taught", lambda _: ())
+        return with_taught(steps, taught(horizon), self.lam)
+
     @differentiated_twice()
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
-        k = check(self, problem, theta, tasks)
-        steps = teacher_steps(k, self.leaps, self.placement, self.lam)
-        taught = getattr(problem, "taught", lambda _: ())
-        steps = with_taught(steps, taught(k), self.lam)
+        steps = self.teacher(problem, check(self, problem, theta, tasks))
         return leap_gradient(problem, theta, tasks, steps, lam=self.lam)
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 
 from lazyleap.bilevel import Bilevel, Task, Tree, filled, subtract
+from lazyleap.blocks import Block, Empty
 from lazyleap.estimators.base import MetaGradient, TaskGradient, average, check
 from lazyleap.estimators.lazy import walk
 from lazyleap.estimators.reach import require_read
@@ -25,6 +26,7 @@ class Reptile:
     """
 
     needs: ClassVar[Needs] = {Trait.START: "s_0 - s_k says nothing of any other part"}
+    Options: ClassVar[type[Block]] = Empty
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""

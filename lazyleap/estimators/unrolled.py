@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 
 from lazyleap.bilevel import Bilevel, Pull, Task, Tree, copy, filled, leaf, step
+from lazyleap.blocks import Block, Empty
 from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
 from lazyleap.estimators.reach import require_part
 from lazyleap.estimators.twice import check_twice, differentiated_twice
@@ -24,6 +25,7 @@ class Unrolled:
     """
 
     needs: ClassVar[Needs] = {}
+    Options: ClassVar[type[Block]] = Empty
 
     @differentiated_twice()
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:

@@ -11,7 +11,6 @@ import torch
 from onnx.reference import ReferenceEvaluator
 from torch import nn
 
-from lazyleap import build
 from lazyleap.algorithms import MetaSGD
 from lazyleap.algorithms.meta_sgd import INIT, select
 from lazyleap.bilevel import Tree
@@ -20,6 +19,7 @@ from lazyleap.fewshot.card import describe
 from lazyleap.fewshot.episodes import Episodes
 from lazyleap.fewshot.network import build as build_network
 from lazyleap.fewshot.options import FewShotTask
+from lazyleap.models import functional
 from lazyleap.onnx import learner, ordinary
 from lazyleap.onnx.exports import Exported
 from lazyleap.onnx.learned import Learned
@@ -34,7 +34,7 @@ from lazyleap.onnx.parity import (
     session,
 )
 from lazyleap.onnx.smaller import half
-from lazyleap.settings import Setting
+from lazyleap.setting import Setting
 
 __all__ = ["ADAPT", "MODEL", "describe", "export", "feeds", "files", "load"]
 
@@ -60,7 +60,7 @@ def load(setting: Setting, theta: Tree, data: Prepared) -> Learned:
     """The objects behind a trained run; ``data`` is a prepared folder of its task."""
     assert isinstance(setting.task, FewShotTask)
     network = build_network(setting.task.model, setting.task.training.way, data.info)
-    problem = build.algorithm(setting, network)
+    problem = setting.make_problem(functional(network))
     start = select(theta, INIT) if isinstance(problem, MetaSGD) else dict(theta)
     network.load_state_dict(start)
     shape = tuple(data.info[key] for key in ("channels", "height", "width"))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lazyleap import build
 from lazyleap.algorithms import MAML
-from lazyleap.bilevel import Task, Tree
+from lazyleap.bilevel import Adapts, Task, Tree
 from lazyleap.datasets.indices import Indices
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import ImageSet, Prepared
@@ -23,14 +23,27 @@ from lazyleap.fewshot.network import build as build_network
 from lazyleap.fewshot.options import FewShotTask
 from lazyleap.fewshot.scores import measure
 from lazyleap.kind import CURVE, Drawn, Glimpse, Verdict
+from lazyleap.models import functional
 from lazyleap.seeding import generator, seed_torch
-from lazyleap.settings import Setting
+from lazyleap.setting import Setting
 from lazyleap.statistics import cells, interval
 from lazyleap.training.loop import Metrics, validated
 from lazyleap.training.meta_learner import MetaLearner
+from lazyleap.training.outer import OuterOptions
 
-KEEP = "best"
+Options, KEEP, CLASSIFIERS = FewShotTask, "best", False
+EXPORTER, REPORTER = "lazyleap.fewshot.export", "lazyleap.fewshot.report"
+NEEDS = "an algorithm that adapts a network to a support set (theta, predict)"
 VALIDATION, TEST = "train/images/validation.npz", "test/images/episodes.npz"
+
+
+def takes(algorithm: Any) -> bool:
+    """Whether it adapts a network, and not one to attack with."""
+    return "search" not in algorithm.Options.model_fields and issubclass(algorithm, Adapts)
+
+
+def check(setting: Setting) -> None:
+    """All is said by the schema."""
 
 
 def draw(sets: Mapping[str, ImageSet], options: FewShotTask) -> dict[str, Drawn]:
@@ -65,9 +78,9 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> MetaLearn
 
     return MetaLearner(
         problem,
-        build.estimator(setting),
+        setting.make_estimator(),
         start,
-        build.outer(setting),
+        OuterOptions.of(setting.algorithm_options.outer, setting.meta_iterations),
         sample=sample,
         accuracy=partial(_accuracy, problem),
         score=partial(
@@ -147,8 +160,8 @@ def _problem(
 ) -> tuple[MAML, dict[str, Tensor]]:
     seed_torch(setting.seed, "network")
     network = build_network(_task(setting).model, _task(setting).training.way, data.info).to(device)
-    problem = build.algorithm(setting, network)
-    return problem, build.theta(problem, network)
+    problem = setting.make_problem(functional(network))
+    return problem, problem.theta(network)
 
 
 def _pixels(data: Prepared, part: str, device: torch.device) -> Pixels:

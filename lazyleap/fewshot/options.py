@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lazyleap.blocks import Block, Count, Seed
+from lazyleap.blocks import Block, Count, Seed, TaskOptions, Training
 from lazyleap.datasets.options import DatasetOptions
 
 
@@ -36,16 +36,13 @@ class Draw(Block):
     seed: Seed
 
 
-class FewShotTraining(Block):
+class FewShotTraining(Training):
     """The budget of a meta-training, the same for every setting of a task."""
 
     way: Annotated[int, Field(ge=2)]
     shot: Count
     query: Count
     meta_batch: Count
-    meta_iterations: Count
-    validate_every: Count
-    log_every: Count
 
 
 class FewShotTest(Block):
@@ -60,7 +57,7 @@ class FewShotTest(Block):
     curve_steps: Count
 
 
-class FewShotTask(Block):
+class FewShotTask(TaskOptions):
     """N-way K-shot episodes of one data set."""
 
     kind: Literal["fewshot"]

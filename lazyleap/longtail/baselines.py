@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
 from lazyleap.bilevel import Tree
+from lazyleap.blocks import Block, Fraction, Rate
 from lazyleap.training.loop import Metrics
 
 
@@ -55,6 +57,66 @@ class Fixed:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Nothing to do."""
+
+
+class BaselineOptions(Block):
+    """``mean_decay``: of the running means of weights by class, for the log."""
+
+    mean_decay: Fraction
+
+
+class CrossEntropy:
+    """Every example counts the same."""
+
+    Options: ClassVar[type[BaselineOptions]] = BaselineOptions
+
+    @classmethod
+    def weigher(cls, options: Any, counts: Tensor, iterations: int) -> Fixed:  # noqa: ARG003
+        """Its weights and losses, for classes of ``counts [C]`` training images."""
+        return Fixed(torch.ones(len(counts), device=counts.device))
+
+
+class ClassBalancedOptions(BaselineOptions):
+    """``beta``: of the effective number of samples."""
+
+    beta: Fraction
+
+
+class ClassBalanced(CrossEntropy):
+    """Weights by the effective number of a class's images, see :func:`class_balanced`."""
+
+    Options: ClassVar[type[BaselineOptions]] = ClassBalancedOptions
+
+    @classmethod
+    def weigher(cls, options: Any, counts: Tensor, iterations: int) -> Fixed:  # noqa: ARG003
+        """As :meth:`CrossEntropy.weigher`."""
+        return Fixed(class_balanced(counts, options.beta))
+
+
+class LdamOptions(ClassBalancedOptions):
+    """``margin``: the largest, in cosines; ``scale`` of these; ``deferred``: fraction of training.
+
+    After it examples are weighted as class-balanced ones.
+    """
+
+    margin: Rate
+    scale: Rate
+    deferred: Annotated[float, Field(ge=0, le=1)]
+
+
+class LdamDrw(CrossEntropy):
+    """Margins by class (see :func:`ldam_margins`), with deferred re-weighting."""
+
+    Options: ClassVar[type[BaselineOptions]] = LdamOptions
+
+    @classmethod
+    def weigher(cls, options: Any, counts: Tensor, iterations: int) -> Fixed:
+        """As :meth:`CrossEntropy.weigher`."""
+        return Fixed(
+            class_balanced(counts, options.beta),
+            since=options.deferred * iterations,
+            margins=ldam_margins(counts, options.margin, options.scale),
+        )
 
 
 def class_balanced(counts: Tensor, beta: float) -> Tensor:

@@ -13,7 +13,7 @@ from lazyleap.longtail.kind import network, task, tree
 from lazyleap.longtail.profile import LongTail
 from lazyleap.onnx import answers, ordinary
 from lazyleap.onnx.exports import Exported
-from lazyleap.settings import Setting
+from lazyleap.setting import Setting
 
 __all__ = ["describe", "export"]
 

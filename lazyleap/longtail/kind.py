@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lazyleap.algorithms import Weighting
 from lazyleap.bilevel import Tree
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import ImageSet, Prepared
@@ -20,15 +22,27 @@ from lazyleap.longtail.classifier import PREFIX, Classifier, answer, load_weight
 from lazyleap.longtail.evaluation import measure
 from lazyleap.longtail.learner import WeightedLearner
 from lazyleap.longtail.network import build as build_network
-from lazyleap.longtail.options import LdamOptions, LongTailTask
+from lazyleap.longtail.options import LongTailTask
 from lazyleap.longtail.profile import LongTail, choose
 from lazyleap.seeding import generator, seed_torch
-from lazyleap.settings import Setting
+from lazyleap.setting import Setting
 from lazyleap.statistics import cells
 
+Options, CLASSIFIERS = LongTailTask, False
+EXPORTER, REPORTER = "lazyleap.longtail.export", "lazyleap.longtail.report"
+NEEDS = "weights for the examples of a mini-batch (a Weighting, or a baseline with a weigher)"
 KEEP = "last"  # a published schedule ends where it means to, and no images are left to choose by
 SHOWN = 16  # images of a glimpse
 TRAIN, TEST = "train/images/longtail.npz", "test/images/longtail.npz"
+
+
+def takes(algorithm: Any) -> bool:
+    """Whether it weighs examples, by what it learns or by a rule."""
+    return issubclass(algorithm, Weighting) or hasattr(algorithm, "weigher")
+
+
+def check(setting: Setting) -> None:
+    """All is said by the schema."""
 
 
 def draw(sets: Mapping[str, ImageSet], options: LongTailTask) -> dict[str, Drawn]:
@@ -132,8 +146,7 @@ def network(
     setting: Setting, classes: int, image: Mapping[str, int], *, running: bool
 ) -> nn.Module:
     """The network of a setting; LDAM's head is a cosine one."""
-    options = setting.algorithm_options
-    scale = options.scale if isinstance(options, LdamOptions) else None
+    scale = setting.option("scale")
     return build_network(task(setting).model, classes, image, running=running, scale=scale)
 
 

@@ -10,10 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lazyleap.algorithms import Reweight, Weighted, WeightNet
-from lazyleap.algorithms.maml import Forward
+from lazyleap.algorithms import Weighted, Weighting
 from lazyleap.algorithms.reweight import EPS, normalised, zero
-from lazyleap.algorithms.weight_net import weight
 from lazyleap.algorithms.weighting import WeightedStep, in_order
 from lazyleap.bilevel import Batch, Task, Tree, detach, norm
 from lazyleap.errors import DivergedError
@@ -45,6 +43,10 @@ class Ahead:
         return Task(inner, self.meta[iteration])
 
 
+Problem = Callable[..., Weighting]
+"""A classifier's parameters, and its rate's ``share`` of its peak, to the inner problem."""
+
+
 class Examples:
     """L2RW: each example's weight is ``max(-d outer / d eps_i, 0)`` at ``eps = 0``, with sum 1.
 
@@ -55,26 +57,20 @@ class Examples:
 
     def __init__(
         self,
-        forward: Forward,
+        problem: Problem,
         estimator: Estimator,
         ahead: Ahead,
-        inner_lr: float,
         means: ClassMeans,
         patience: int,
     ) -> None:
-        self._forward, self._estimator, self._ahead = forward, estimator, ahead
-        self._inner_lr, self._means, self._patience = inner_lr, means, patience
+        self._problem, self._estimator, self._ahead = problem, estimator, ahead
+        self._means, self._patience = means, patience
         self._now = torch.empty(0)
         self._idle = 0
 
     def learn(self, iteration: int, classifier: Tree, share: float, *, describe: bool) -> Metrics:
         """Solve the meta-problem at the classifier as it is, alpha being ``share`` of its rate."""
-        problem = Reweight(
-            self._forward,
-            classifier,
-            self._inner_lr * share,
-            weighted_step=self._ahead.weighted_step,
-        )
+        problem = self._problem(classifier=classifier, share=share)
         task = self._ahead.task(iteration, lambda batch: self._means.of(batch.targets))
         meta = self._estimator(problem, zero(task_batch(task)), [task])
         self._now = normalised(meta.grad[EPS])
@@ -113,23 +109,17 @@ class Net:
 
     def __init__(
         self,
-        forward: Forward,
+        problem: Problem,
         estimator: Estimator,
         ahead: Ahead,
-        inner_lr: float,
         optimizer: OuterOptimizer,
     ) -> None:
-        self._forward, self._estimator, self._ahead = forward, estimator, ahead
-        self._inner_lr, self._optimizer = inner_lr, optimizer
+        self._problem, self._estimator, self._ahead = problem, estimator, ahead
+        self._optimizer = optimizer
 
     def learn(self, iteration: int, classifier: Tree, share: float, *, describe: bool) -> Metrics:
         """One meta-step of V at the classifier as it is, alpha being ``share`` of its rate."""
-        problem = WeightNet(
-            self._forward,
-            classifier,
-            self._inner_lr * share,
-            weighted_step=self._ahead.weighted_step,
-        )
+        problem = self._problem(classifier=classifier, share=share)
         task = self._ahead.task(iteration, _by_theta)
         meta = self._estimator(problem, self._optimizer.theta, [task])
         found = describe_meta(meta, describe=describe)
@@ -141,9 +131,10 @@ class Net:
         return functional.cross_entropy(logits, labels, reduction="none")
 
     def weights(self, iteration: int, losses: Tensor, labels: Tensor) -> Tensor:
-        """``V(ce) / n``; their sum is not 1, as published."""
+        """Those of the algorithm: of V, ``V(ce) / n``, whose sum is not 1, as published."""
+        seen = Weighted(torch.empty(0), labels)
         with torch.no_grad():
-            return weight(self._optimizer.theta, losses) / len(losses)
+            return self._problem().weigh(self._optimizer.theta, seen, losses)
 
     @property
     def theta(self) -> dict[str, Tensor]:

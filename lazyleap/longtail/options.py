@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lazyleap.blocks import Block, Count, Fraction, Momentum, Outer, Rate, Seed
+from lazyleap.blocks import Block, Count, Momentum, Rate, Seed, TaskOptions, Training
 from lazyleap.datasets.options import DatasetOptions
 
 
@@ -43,7 +43,7 @@ class Augment(Block):
     pad: Annotated[int, Field(ge=0)]
 
 
-class LongTailTraining(Block):
+class LongTailTraining(Training):
     """The classifier's own optimiser and budget, the same for every setting of a task.
 
     A meta-iteration is one training step. ``warmup`` and ``milestones`` are fractions of them.
@@ -52,7 +52,6 @@ class LongTailTraining(Block):
 
     batch: Count
     meta_batch: Count
-    meta_iterations: Count
     lr: Rate
     momentum: Momentum
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -61,8 +60,6 @@ class LongTailTraining(Block):
     decay: Annotated[float, Field(gt=0, le=1)]
     augment: Augment
     start: str | None
-    validate_every: Count
-    log_every: Count
 
 
 class LongTailTest(Block):
@@ -79,7 +76,7 @@ class LongTailTest(Block):
         return self
 
 
-class LongTailTask(Block):
+class LongTailTask(TaskOptions):
     """Classification of one data set whose training classes are of very different sizes."""
 
     kind: Literal["longtail"]
@@ -88,50 +85,3 @@ class LongTailTask(Block):
     model: ClassifierOptions
     training: LongTailTraining
     test: LongTailTest
-
-
-class WeightingOptions(Block):
-    """``inner_lr``: rate of the virtual steps at the peak of the classifier's, falling with it.
-
-    ``mean_decay``: of the running means of weights by class.
-    """
-
-    inner_lr: Rate
-    weighted_step: Literal["last", "first"]
-    mean_decay: Fraction
-
-
-class ReweightOptions(WeightingOptions):
-    """``patience``: mini-batches in a row without any weight, after which training is given up."""
-
-    patience: Count
-
-
-class WeightNetOptions(WeightingOptions):
-    """``hidden``: units of V; ``outer``: its optimiser."""
-
-    hidden: Count
-    outer: Outer
-
-
-class BaselineOptions(Block):
-    """Cross-entropy. ``mean_decay``: of the running means of weights by class, for the log."""
-
-    mean_decay: Fraction
-
-
-class ClassBalancedOptions(BaselineOptions):
-    """``beta``: of the effective number of samples."""
-
-    beta: Fraction
-
-
-class LdamOptions(ClassBalancedOptions):
-    """``margin``: the largest, in cosines; ``scale`` of these; ``deferred``: fraction of training.
-
-    After it examples are weighted as class-balanced ones.
-    """
-
-    margin: Rate
-    scale: Rate
-    deferred: Annotated[float, Field(ge=0, le=1)]

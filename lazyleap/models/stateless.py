@@ -7,8 +7,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from lazyleap.algorithms.maml import Forward
-from lazyleap.bilevel import Tree
+from lazyleap.bilevel import Forward, Tree
 from lazyleap.errors import InputError, nearest
 from lazyleap.models.layout import channels_last
 

@@ -14,8 +14,9 @@ from onnx import ModelProto
 
 from lazyleap.bilevel import Tree
 from lazyleap.datasets.store import Prepared
+from lazyleap.kind import kind
 from lazyleap.onnx.parity import Check
-from lazyleap.settings import Setting
+from lazyleap.setting import Setting
 
 
 class Exported(NamedTuple):
@@ -38,9 +39,7 @@ class Exporter(Protocol):
         ...
 
 
-_MODULES = {name: f"lazyleap.{name}.export" for name in ("fewshot", "longtail", "attack")}
-
-
-def exporter_of(kind: str) -> Exporter:
-    """The module that exports a task's ``kind``."""
-    return cast(Exporter, import_module(_MODULES[kind]))
+def exporter_of(name: str) -> Exporter | None:
+    """The module that exports a task's kind, if there is one."""
+    module = kind(name).EXPORTER
+    return cast(Exporter, import_module(module)) if module else None

@@ -22,13 +22,15 @@ def facts(setting: Mapping[str, Any], metrics: Mapping[str, Any], commit: str) -
     primary = metrics["primary"]
     all_scores = metrics["metrics"]
     score = all_scores[primary]
-    plain = ("grid", "estimator", "algorithm", "horizon", "inner_lr", "seed", "classes")
+    plain = ("grid", "estimator", "algorithm", "horizon", "seed", "classes")
+    rate = setting["algorithm_options"].get("inner_lr")
     said = ("dataset_digest", "licence", "citation")
     return {
         "run": str(setting["name"]),
         "task": str(setting["task_name"]),
         "kind": str(setting["task"]["kind"]),
         **{key: str(setting[key]) for key in plain if setting[key] is not None},
+        **({} if rate is None else {"inner_lr": str(rate)}),
         "model": json.dumps(setting["task"]["model"]),
         "image": json.dumps(setting["image"]),
         "normalisation": json.dumps(setting["normalisation"]),

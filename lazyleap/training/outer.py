@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lazyleap.bilevel import Tree, detach
+from lazyleap.blocks import Outer
 
 Schedule = Literal["constant", "cosine", "step"]
 
@@ -35,6 +36,11 @@ class OuterOptions:
     schedule: Schedule
     clip_norm: float | None
     iterations: int
+
+    @classmethod
+    def of(cls, options: Outer, iterations: int) -> OuterOptions:
+        """What params.yaml says, over so many meta-iterations."""
+        return cls(iterations=iterations, **options.model_dump())
 
 
 class OuterOptimizer:

@@ -12,11 +12,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lazyleap.config import Settings
 from lazyleap.errors import InputError
 from lazyleap.items import FILE, Items
 from lazyleap.report import Group, Run
-from lazyleap.settings import load, resolve
+from lazyleap.settings import Settings, load, resolve
 from stages import folders
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -103,7 +102,7 @@ def collect(params: Path) -> Found:
 def overrides(settings: Settings, name: str) -> dict[str, Any]:
     """What a run says beside its task, algorithm, estimator, horizon and seed."""
     said = settings.runs[name].model_dump(exclude_none=True)
-    return {key: value for key, value in said.items() if key not in PLAIN}
+    return {key: said[key] for key in sorted(said) if key not in PLAIN}
 
 
 def _read(settings: Settings, name: str) -> Run | Missing:

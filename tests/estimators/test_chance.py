@@ -30,11 +30,10 @@ from lazyleap import (
     WeightNet,
 )
 from lazyleap.algorithms import SGD, weight_net
-from lazyleap.compatibility import REFUSED
 from lazyleap.errors import InputError
 from lazyleap.estimators import chance
 from lazyleap.models import functional
-from tests.cases import CLASSES, HIDDEN, INPUTS, PERCEPTRON_SHAPES, RATE, generator
+from tests.cases import CLASSES, HIDDEN, INPUTS, PERCEPTRON_SHAPES, RATE, REFUSED, generator
 from tests.reference import assert_same
 
 K, SEED, SHARE = 3, 11, 0.5

@@ -8,9 +8,8 @@ from torch import nn
 
 from lazyleap import Exact, FirstOrder, Implicit, Lazy, Reptile, Unrolled
 from lazyleap.bilevel import Batch, Task
-from lazyleap.compatibility import REFUSED
 from lazyleap.errors import InputError
-from tests.cases import CASES, Case
+from tests.cases import CASES, REFUSED, Case
 from tests.reference import assert_same, mean
 
 K = 3

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from lazyleap.algorithms import Reweight, WeightNet
 from lazyleap.bilevel import Batch, copy
 from lazyleap.estimators import Exact, Lazy, Unrolled
 from lazyleap.longtail.classifier import Classifier, Descent
@@ -78,10 +79,15 @@ def weighted(kind: str, estimator, horizon: int) -> WeightedLearner:
     data = stream(CLASSES)
     ahead = Ahead(data, data, horizon, "last")
     forward = as_function(network(running=False))
+
+    def problem(classifier=None, share=1.0):
+        algorithm = Reweight if kind == "reweight" else WeightNet
+        return algorithm(forward, classifier or {}, 0.1 * share)
+
     if kind == "reweight":
-        weigher = Examples(forward, estimator, ahead, 0.1, means, patience=50)
+        weigher = Examples(problem, estimator, ahead, means, patience=50)
     else:
-        weigher = Net(forward, estimator, ahead, 0.1, OuterOptimizer(net_start(), OUTER))
+        weigher = Net(problem, estimator, ahead, OuterOptimizer(net_start(), OUTER))
     return WeightedLearner(state, weigher, data, means, batch(99, CLASSES))
 
 

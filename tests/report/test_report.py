@@ -89,7 +89,7 @@ def test_every_metric_of_every_run_is_in_the_tables(reported, results):
         for key in ("value", "low", "high", "n"):
             assert float(row[key]) == value[key]
     one = next(r for r in found if r["run"] == "maml-lazy-3leaps-k20-s1")
-    assert one["options"] == "placement=start; leaps=3"
+    assert one["options"] == "leaps=3; placement=start"
     assert (one["horizon"], one["seed"], one["device"]) == ("20", "1", "cpu")
     assert float(one["train_cpu_seconds"]) == grid.CPU + 7 * 19 + 0.5
     assert float(one["peak_memory_mib"]) == 460
@@ -101,7 +101,7 @@ def test_every_metric_of_every_run_is_in_the_tables(reported, results):
 def test_the_page_shows_means_over_seeds_with_their_t_interval(reported, results):
     table = rows((results / "report.html").read_text(), "glyphs: All settings")
     assert len(table) == 10
-    row = next(r for r in table if r["setting"] == "maml lazy k=20 (placement start, leaps 3)")
+    row = next(r for r in table if r["setting"] == "maml lazy k=20 (leaps 3, placement start)")
     each = [
         json.loads(metrics(reported, f"maml-lazy-3leaps-k20-s{s}").read_text())["metrics"]
         for s in range(3)

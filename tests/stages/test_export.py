@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lazyleap import build
 from lazyleap.bilevel import Batch, step
 from lazyleap.fewshot.network import build as build_network
+from lazyleap.models import functional
 from lazyleap.settings import load, resolve
 from tests.conftest import edit
 from tests.stages.test_train import stage
@@ -59,7 +59,8 @@ def in_torch(run: str, support, labels, query, steps: int) -> np.ndarray:
     setting = resolve(load(Path("params.yaml")), run)
     about = json.loads(Path(f"artifacts/train/quick/{run}/setting.json").read_text())
     mean, std = about["normalisation"]["mean"][0], about["normalisation"]["std"][0]
-    problem = build.algorithm(setting, build_network(setting.task.model, WAY, about["image"]))
+    network = build_network(setting.task.model, WAY, about["image"])
+    problem = setting.make_problem(functional(network))
     theta = load_file(f"artifacts/train/quick/{run}/theta.safetensors")
     batch = Batch((torch.from_numpy(support) - mean) / std, torch.from_numpy(labels))
     with torch.no_grad():

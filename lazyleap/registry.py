@@ -1,0 +1,82 @@
+"""Names of params.yaml and the code that they stand for, imported when it is asked for.
+
+A user's own code is named by ``package.module:Name`` and found below the folder ``extensions`` of
+params.yaml (or wherever else Python imports from).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from lazyleap.errors import InputError, nearest
+
+ALGORITHMS = {
+    "maml": "lazyleap.algorithms.maml:MAML",
+    "meta_sgd": "lazyleap.algorithms.meta_sgd:MetaSGD",
+    "anil": "lazyleap.algorithms.anil:ANIL",
+    "reweight": "lazyleap.algorithms.reweight:Reweight",
+    "weight_net": "lazyleap.algorithms.weight_net:WeightNet",
+    "cross_entropy": "lazyleap.longtail.baselines:CrossEntropy",
+    "class_balanced": "lazyleap.longtail.baselines:ClassBalanced",
+    "ldam_drw": "lazyleap.longtail.baselines:LdamDrw",
+    "meta_attack": "lazyleap.algorithms.meta_attack:MetaAttack",
+    "zoo": "lazyleap.attack.zoo:Zoo",
+    "square": "lazyleap.attack.square:Square",
+    "random_direction": "lazyleap.attack.random_direction:RandomDirection",
+}
+ESTIMATORS = {
+    "first_order": "lazyleap.estimators.first_order:FirstOrder",
+    "lazy": "lazyleap.estimators.lazy:Lazy",
+    "exact": "lazyleap.estimators.exact:Exact",
+    "unrolled": "lazyleap.estimators.unrolled:Unrolled",
+    "reptile": "lazyleap.estimators.reptile:Reptile",
+    "implicit": "lazyleap.estimators.implicit:Implicit",
+    "none": "lazyleap.estimators.none:NoGradient",
+}
+KINDS = {name: f"lazyleap.{name}.kind" for name in ("fewshot", "longtail", "attack")}
+TABLES: dict[str, Mapping[str, str]] = {
+    "algorithm": ALGORITHMS,
+    "estimator": ESTIMATORS,
+    "kind": KINDS,
+}
+
+
+def find(what: str, word: str) -> Any:
+    """What ``word`` stands for as an algorithm, an estimator or a kind of task.
+
+    Raises:
+        InputError: if there is none of that name, or the user's module cannot be imported.
+    """
+    table = TABLES[what]
+    if word not in table and ":" not in word:
+        raise InputError(f"{what} '{word}' is unknown; {nearest(word, table)}")
+    module, _, name = table.get(word, word).partition(":")
+    found = _import(what, word, module)
+    if not name:
+        return found
+    if not hasattr(found, name):
+        public = [n for n in vars(found) if not n.startswith("_")]
+        raise InputError(f"{what} '{word}': {module} has no '{name}'; {nearest(name, public)}")
+    return getattr(found, name)
+
+
+def extend(folder: Path) -> None:
+    """Let modules below ``folder`` be imported, after all others."""
+    place = str(folder.resolve())
+    if folder.is_dir() and place not in sys.path:
+        sys.path.append(place)
+
+
+def _import(what: str, word: str, module: str) -> Any:
+    try:
+        return import_module(module)
+    except Exception as error:  # whatever a user's module does when it is imported
+        if isinstance(error, ModuleNotFoundError) and module.startswith(str(error.name)):
+            reason = f"there is no module '{error.name}' below extensions or on Python's path"
+        else:
+            reason = f"importing it fails ({type(error).__name__}: {' '.join(str(error).split())})"
+        raise InputError(f"{what} '{word}': {reason}") from error
