@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from lazyleap.fewshot.options import FewShotTask
@@ -35,10 +36,7 @@ def report(task: FewShotTask, groups: Sequence[Group]) -> Report:
         sample="episodes",
         clusters="test classes",
         compared=compared(task, groups),
-        further=[
-            Measure("step", "the step validation chose"),
-            Measure("accuracy@{horizon}", "accuracy after k steps", "%", True),
-        ],
+        further=[Measure("accuracy@{horizon}", "accuracy after k steps", "%", True)],
         charts=_curves(groups),
         protocol=_protocol(task, groups),
         published=_published(task),
@@ -123,9 +121,23 @@ def _protocol(task: FewShotTask, groups: Sequence[Group]) -> list[str]:
         f"{training.validate_every} meta-iterations, is kept.",
         f"Network: {model.backbone}, width {model.width}, downsampling by {model.downsample}.",
         _norm(model.norm),
+        _chosen(groups),
         f"Curves: the first {task.test.curve_episodes} test episodes, {task.test.curve_steps} "
         "steps.",
     ]
+
+
+def _chosen(groups: Sequence[Group]) -> str:
+    """Which common steps validation chose, and how often."""
+    found = Counter(run.metrics.get("step") for group in groups for run in group.runs)
+    each = ", ".join(
+        f"{step} in {count} run{'' if count == 1 else 's'}"
+        for step, count in sorted(found.items(), key=str)
+    )
+    return (
+        "Each run is judged after the one of the common steps that did best on validation "
+        f"episodes: {each}."
+    )
 
 
 def _norm(norm: str) -> str:

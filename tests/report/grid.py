@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from lazyleap.items import FILE, Items
-from lazyleap.statistics import interval, proportion
+from lazyleap.statistics import interval, marked, proportion
 from stages import folders
 
 GRID = "toy"
@@ -90,11 +90,11 @@ def _fewshot(run, task, better, chance, folder) -> tuple[dict[str, Any], Items, 
         for s in steps
         for noise in [chance.normal(0, 0.02, episodes)]
     }
+    values["accuracy"] = values["accuracy@5"]
     classes = np.random.default_rng(1).integers(0, 60, (episodes, way))
-    metrics = {name: interval(v, (0.0, 1.0)) for name, v in values.items()}
+    metrics = {name: marked(interval(v, (0.0, 1.0)), 1 / way) for name, v in values.items()}
     rows = [(s, 0.2 if s == 0 else 0.7 + better - 0.1 / (s + 1), 0.01) for s in range(21)]
-    primary = f"accuracy@{run['horizon']}"
-    said = {"metrics": metrics, "primary": primary}
+    said = {"metrics": metrics, "primary": "accuracy", "step": 5}
     return said, Items(values, {"clusters": classes}), [("step", "accuracy", "ci95"), *rows]
 
 

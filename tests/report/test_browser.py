@@ -86,7 +86,7 @@ def test_words_filter_rows(page):
 
 
 def test_a_mark_tells_its_numbers(page):
-    mark = page.locator("#glyphs-accuracy-5-cpu .mark-symbol path").first
+    mark = page.locator("#glyphs-accuracy-cpu .mark-symbol path").first
     mark.hover()
     tip = page.locator("#vg-tooltip-element.visible")
     tip.wait_for()
@@ -96,28 +96,28 @@ def test_a_mark_tells_its_numbers(page):
 
 
 def test_a_legend_hides_in_all_charts_of_its_task_and_shows_again(page):
-    marks = page.locator("#glyphs-accuracy-5-cpu .mark-symbol path")
+    marks = page.locator("#glyphs-accuracy-cpu .mark-symbol path")
     others = page.locator("#glyphs-lt-balanced-error-cpu .mark-symbol path")
     before = marks.count(), others.count()
     button = page.locator('[data-task="glyphs"] .legend button:has-text("maml exact")')
     button.click()
     assert button.get_attribute("aria-pressed") == "false"
     page.wait_for_function(
-        "n => document.querySelectorAll('#glyphs-accuracy-5-cpu .mark-symbol path').length === n",
+        "n => document.querySelectorAll('#glyphs-accuracy-cpu .mark-symbol path').length === n",
         arg=before[0] - 2,
     )
     assert others.count() == before[1]
     button.click()
     page.wait_for_function(
-        "n => document.querySelectorAll('#glyphs-accuracy-5-cpu .mark-symbol path').length === n",
+        "n => document.querySelectorAll('#glyphs-accuracy-cpu .mark-symbol path').length === n",
         arg=before[0],
     )
 
 
 def test_control_and_wheel_zoom_and_the_wheel_alone_scrolls(page):
-    plot = page.locator("#glyphs-accuracy-5-cpu .plots svg")
+    plot = page.locator("#glyphs-accuracy-cpu .plots svg")
     plot.scroll_into_view_if_needed()
-    labels = page.locator("#glyphs-accuracy-5-cpu .role-axis-label text")
+    labels = page.locator("#glyphs-accuracy-cpu .role-axis-label text")
     before = labels.all_inner_texts()
     box = plot.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
