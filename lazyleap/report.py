@@ -106,6 +106,21 @@ class Group:
         chance = f"{by_chance} of {count} seeds {AT_CHANCE}" if by_chance else ""
         return Score(mean["value"], mean["low"], mean["high"], count, chance)
 
+    @property
+    def named(self) -> dict[str, str | float | int | None]:
+        """What a row of a chart says of it."""
+        return {
+            "setting": self.label,
+            "series": self.first.series,
+            "horizon": self.first.horizon,
+        }
+
+    def curve(self, column: str) -> dict[int, float]:
+        """A column of curve.csv by step, the mean over seeds, of steps that all of them have."""
+        each = [{int(row["step"]): float(row[column]) for row in run.curve} for run in self.runs]
+        steps = sorted(set(each[0]).intersection(*each[1:]))
+        return {step: math.fsum(one[step] for one in each) / len(each) for step in steps}
+
     def recorded(self, key: str) -> float:
         """The mean over seeds of a number of record.json."""
         return math.fsum(float(run.record[key]) for run in self.runs) / len(self.runs)
@@ -196,24 +211,13 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A PNG of ``width`` x ``height`` pixels on the page, its caption and what it shows."""
-
-    label: str
-    png: bytes
-    width: int
-    height: int
-    words: str
-
-
-@dataclass(frozen=True)
 class Pictures:
-    """Pictures under one heading."""
+    """PNG files under one heading, each with its caption; ``words``: what each of them shows."""
 
     name: str
     title: str
-    pictures: Sequence[Picture]
-    note: str = ""
+    files: Sequence[tuple[str, Path]]
+    words: str
 
 
 @dataclass(frozen=True)
@@ -238,7 +242,8 @@ class Report:
     ``heading``: what the task is, in a few words. ``asked``: the question its settings answer.
     ``sample``: what intervals are over, e.g. episodes; ``clusters``: what these are made of, e.g.
     test classes. ``compared``: measures that decide who wins, the headline first; ``further`` ones
-    are shown only. ``unlike``: in what published figures differ from ours.
+    are shown only. ``notes``: what else one must know of the numbers. ``unlike``: in what published
+    figures differ from ours.
     """
 
     heading: str
@@ -250,7 +255,7 @@ class Report:
     tables: Sequence[Table] = ()
     charts: Sequence[Chart] = ()
     pictures: Sequence[Pictures] = ()
-    protocol: Sequence[str] = ()
+    notes: Sequence[str] = ()
     published: Sequence[Published] = ()
     unlike: str = ""
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from lazyleap.attack.options import AttackTask
-from lazyleap.errors import InputError
-from lazyleap.report import Chart, Column, Field, Group, Measure, Picture, Pictures, Report, Table
-from lazyleap.statistics import Numbers
+from lazyleap.report import Chart, Column, Field, Group, Measure, Pictures, Report, Table
 
 NORMS = {"l2": "L2", "linf": "L-infinity"}
 SUCCESS = Measure("success", "success rate", "%", True)
@@ -24,7 +18,6 @@ FURTHER = (
     Measure("queries_median", "median queries of successes", "queries", False),
     Measure("l2", "mean L2 distance of successes", "", None),
 )
-MOST, WIDEST, APART, GAP = 3, 640, 1, 4  # triplets a picture; pixels: across, within, between
 
 
 def report(task: AttackTask, groups: Sequence[Group]) -> Report:
@@ -45,8 +38,8 @@ def report(task: AttackTask, groups: Sequence[Group]) -> Report:
         further=FURTHER,
         tables=[*_by_target(groups, targets), _classifiers(groups, targets)],
         charts=_success(groups, targets),
-        pictures=[p for target in targets if (p := _pictures(groups, target)).pictures],
-        protocol=_protocol(task, groups),
+        pictures=[p for target in targets if (p := _pictures(groups, target)).files],
+        notes=_notes(task),
     )
 
 
@@ -99,7 +92,12 @@ def _what(target: dict[str, Any]) -> str:
 
 
 def _success(groups: Sequence[Group], targets: Sequence[str]) -> list[Chart]:
-    rows = [row for group in groups for row in _curve(group, targets)]
+    rows = [
+        group.named | {"target": target, "step": step, "value": 100 * share}
+        for group in groups
+        for target in targets
+        for step, share in group.curve(f"success@{target}").items()
+    ]
     if not rows:
         return []
     return [
@@ -120,89 +118,26 @@ def _success(groups: Sequence[Group], targets: Sequence[str]) -> list[Chart]:
     ]
 
 
-def _curve(group: Group, targets: Sequence[str]) -> list[dict[str, float | int | str]]:
-    found: list[dict[str, float | int | str]] = []
-    about: dict[str, float | int | str] = {
-        "setting": group.label,
-        "series": group.first.series,
-        "horizon": group.first.horizon,
-    }
-    for target in targets:
-        column = f"success@{target}"
-        each = [{int(r["step"]): float(r[column]) for r in run.curve} for run in group.runs]
-        for step in sorted(set(each[0]).intersection(*each[1:])):
-            value = 100 * sum(one[step] for one in each) / len(each)
-            found.append(about | {"target": target, "step": step, "value": value})
-    return found
-
-
 def _pictures(groups: Sequence[Group], target: str) -> Pictures:
-    found = [p for group in groups if (p := _picture(group, target)) is not None]
+    paths = [(g.label, g.first.folder / "pictures" / f"{target}.png") for g in groups]
     return Pictures(
         f"pictures-{target}",
-        f"Clean, perturbation, adversarial: target {target}",
-        found,
-        "First successes. Perturbations are rescaled: zero is grey, a row's largest change, given "
-        "in pixels of 0..1, is black or white.",
+        f"First successes: target {target}",
+        [(label, path) for label, path in paths if path.is_file()],
+        "A row an image: clean, the perturbation about grey with the largest change of all rows "
+        "black or white, adversarial.",
     )
 
 
-def _picture(group: Group, target: str) -> Picture | None:
-    """Triplets of a setting's first run side by side; None where nothing succeeded."""
-    path = group.first.folder / "pictures" / f"{target}.npy"
-    if not path.is_file():
-        return None
-    try:
-        triplets: Numbers = np.load(path, allow_pickle=False)[:MOST]
-        picture = _drawn(triplets)
-    except (OSError, ValueError, EOFError, IndexError) as error:
-        raise InputError(f"{path}: are no triplets of images ({error})") from error
-    picture.thumbnail((WIDEST, WIDEST))  # large images; small ones are shown magnified
-    scale = max(1, WIDEST // picture.width)
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    largest = float(np.abs(triplets[:, 1]).max())
-    return Picture(
-        f"{group.label}: largest change {largest:.3f}",
-        file.getvalue(),
-        scale * picture.width,
-        scale * picture.height,
-        f"{len(triplets)} triplets: clean image, perturbation, adversarial image",
-    )
-
-
-def _drawn(triplets: Numbers) -> Image.Image:
-    """``[n, 3, C, H, W]`` as one row of cells, the perturbation about grey."""
-    cells = triplets.copy()
-    cells[:, 1] = 0.5 + cells[:, 1] / (2 * max(float(np.abs(cells[:, 1]).max()), 1e-12))
-    count, _, channels, height, _ = cells.shape
-    apart, gap = np.ones((channels, height, APART)), np.ones((channels, height, GAP))
-    parts = [
-        part
-        for i in range(count)
-        for part in (gap, cells[i, 0], apart, cells[i, 1], apart, cells[i, 2])
-    ]
-    row = (255 * np.concatenate(parts[1:], axis=2).clip(0, 1)).round().astype(np.uint8)
-    return Image.fromarray(row[0] if channels == 1 else row.transpose(1, 2, 0))
-
-
-def _protocol(task: AttackTask, groups: Sequence[Group]) -> list[str]:
-    training, test, model = task.training, task.test, task.model
-    digests = sorted({run.metrics["test_digest"][:12] for group in groups for run in group.runs})
+def _notes(task: AttackTask) -> list[str]:
     return [
-        f"Attacks: {test.goal}; {NORMS[test.norm]} norm of the perturbation at most "
-        f"{test.epsilon:g}, pixels in 0..1, every iterate clipped to valid pixels.",
-        f"Budget: {test.budget:,} queries an image. Each image of a batch is a query of its own, "
-        "so is each check of an iterate; an image that succeeded is asked no more. The oracle "
-        "returns scores of the classes and nothing else.",
+        f"{NORMS[task.test.norm]} norm of the perturbation, pixels in 0..1; every iterate is "
+        "clipped to valid pixels.",
+        "Each image of a batch is a query of its own, so is each check of an iterate; an image "
+        "that succeeded is asked no more. The oracle returns scores of the classes and nothing "
+        "else. No target is seen in training.",
         "The images, and for targeted attacks the wished-for classes, are the same for every "
-        f"setting; digest of all that may be attacked: {', '.join(digests)}.",
-        f"Learned predictors: width {model.width}, {training.meta_iterations:,} meta-iterations "
-        f"of {training.meta_batch} surrogates unless a setting says otherwise, "
-        f"{training.support} pairs of image and {training.goal} gradient for the inner steps and "
-        f"{training.query} for the outer loss; the best theta on held-out images, looked at every "
-        f"{training.validate_every} meta-iterations, is kept. No target is seen in training.",
-        f"Medians: bootstrap percentiles ({test.resamples:,} samples).",
+        "setting.",
         "What this does not say: how a classifier stands against other attacks, other limits or "
         "an attacker who knows its weights. A failure within the budget is no proof of robustness.",
     ]

@@ -38,7 +38,7 @@ def report(task: FewShotTask, groups: Sequence[Group]) -> Report:
         compared=compared(task, groups),
         further=[Measure("accuracy@{horizon}", "accuracy after k steps", "%", True)],
         charts=_curves(groups),
-        protocol=_protocol(task, groups),
+        notes=[_chosen(groups), _norm(task.model.norm)],
         published=_published(task),
         unlike=(
             "Splits, network width, queries, inner steps and above all the length of training "
@@ -61,7 +61,11 @@ def _after(steps: int) -> str:
 
 
 def _curves(groups: Sequence[Group]) -> list[Chart]:
-    rows = [row for group in groups for row in _curve(group)]
+    rows = [
+        group.named | {"step": step, "value": 100 * share}
+        for group in groups
+        for step, share in group.curve("accuracy").items()
+    ]
     if not rows:
         return []
     return [
@@ -80,21 +84,6 @@ def _curves(groups: Sequence[Group]) -> list[Chart]:
     ]
 
 
-def _curve(group: Group) -> list[dict[str, float | int | str]]:
-    """Percent by step, of steps that every seed has."""
-    curves = [{int(r["step"]): float(r["accuracy"]) for r in run.curve} for run in group.runs]
-    shared = set(curves[0]).intersection(*curves[1:])
-    about: dict[str, float | int | str] = {
-        "setting": group.label,
-        "series": group.first.series,
-        "horizon": group.first.horizon,
-    }
-    return [
-        about | {"step": step, "value": 100 * sum(c[step] for c in curves) / len(curves)}
-        for step in sorted(shared)
-    ]
-
-
 def _published(task: FewShotTask) -> list[Published]:
     asked, reader = (task.draw.way, task.draw.shot), task.dataset.reader
     return [
@@ -103,27 +92,6 @@ def _published(task: FewShotTask) -> list[Published]:
         )
         for of, method, estimator, figures, source in _PUBLISHED
         if of == reader and asked in _COLUMNS[of]
-    ]
-
-
-def _protocol(task: FewShotTask, groups: Sequence[Group]) -> list[str]:
-    draw, training, model = task.draw, task.training, task.model
-    digests = sorted({run.metrics["test_digest"][:12] for group in groups for run in group.runs})
-    return [
-        f"{draw.way}-way {draw.shot}-shot, {draw.query} query images a class; classes of "
-        "training, validation and test are disjoint.",
-        f"Test: {draw.test_episodes:,} fixed episodes, the same for every setting; digest "
-        f"{', '.join(digests)}.",
-        f"Training: {training.way}-way {training.shot}-shot, {training.query} query images a "
-        f"class, {training.meta_batch} tasks a meta-iteration, {training.meta_iterations:,} "
-        "meta-iterations unless a setting says otherwise; the best theta on "
-        f"{draw.validation_episodes} validation episodes, looked at every "
-        f"{training.validate_every} meta-iterations, is kept.",
-        f"Network: {model.backbone}, width {model.width}, downsampling by {model.downsample}.",
-        _norm(model.norm),
-        _chosen(groups),
-        f"Curves: the first {task.test.curve_episodes} test episodes, {task.test.curve_steps} "
-        "steps.",
     ]
 
 

@@ -43,7 +43,7 @@ def report(task: LongTailTask, groups: Sequence[Group]) -> Report:
         further=[Measure(f"error@{size}", f"error, {of}", "%", False) for size, of in SIZES.items()]
         + [Measure("calibration_error", "calibration error", "%", False)],
         charts=[*_recall(groups), *_weights(groups), *_confusion(groups)],
-        protocol=_protocol(task, groups),
+        notes=_notes(task, groups),
         published=[
             Published(method, "error", figure / 100, source, algorithm, estimator)
             for reader, factor, method, algorithm, estimator, figure, source in _PUBLISHED
@@ -170,31 +170,14 @@ def _joined(group: Group) -> str:
     return "Classes are taken together by their rank in size. " if many else ""
 
 
-def _protocol(task: LongTailTask, groups: Sequence[Group]) -> list[str]:
-    draw, training, model, test = task.draw, task.training, task.model, task.test
-    metrics = groups[0].first.metrics
-    digests = sorted({run.metrics["test_digest"][:12] for group in groups for run in group.runs})
-    images = sum(metrics["train_images"])
-    shape = (
-        "images as they are"
-        if draw.imbalance is None
-        else f"images a class fall exponentially by {draw.imbalance:g} in all"
-    )
+def _notes(task: LongTailTask, groups: Sequence[Group]) -> list[str]:
+    images, training = sum(groups[0].first.metrics["train_images"]), task.training
     epochs = training.meta_iterations / max(1, images // training.batch)
     return [
-        f"Training set: {images:,} images; {shape}. Meta set: {draw.meta_per_class} images a "
-        "class, drawn before and balanced; it also says how training goes, and decides nothing.",
-        f"Test: {metrics['metrics']['error']['n']:,} images, the same for every setting; digest "
-        f"{', '.join(digests)}.",
-        f"Classes of more than {test.many} training images have many, of fewer than {test.few} "
-        "are few-shot ones, the rest medium.",
-        f"Training: SGD, batch {training.batch}, rate {training.lr:g} with warm-up over "
-        f"{training.warmup:g} of training, times {training.decay:g} at "
-        f"{', '.join(f'{m:g}' for m in training.milestones)} of it; momentum "
-        f"{training.momentum:g}, weight decay {training.weight_decay:g}; "
-        f"{training.meta_iterations:,} steps ({epochs:.1f} epochs) unless a setting says "
-        "otherwise; the last theta is kept.",
-        f"Network: {model.backbone}, width {model.width}, {model.norm} normalisation"
-        + (" (running statistics at test time)." if model.norm == "batch" else "."),
-        f"Calibration error: {test.bins} bins of equal width (Guo et al., ICML 2017).",
+        f"{images:,} training images; {training.meta_iterations:,} steps are {epochs:.1f} epochs. "
+        "The meta set, drawn before and balanced, also says how training goes, and decides "
+        "nothing: the last theta is kept.",
+        f"Classes of more than {task.test.many} training images have many, of fewer than "
+        f"{task.test.few} are few-shot ones, the rest medium.",
+        f"Calibration error: {task.test.bins} bins of equal width (Guo et al., ICML 2017).",
     ]

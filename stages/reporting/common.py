@@ -65,9 +65,7 @@ def _row(group: Group, score: Score, measure: Measure) -> dict[str, Any]:
     chance = score.chance
     low, high = (None if end is None else scaled(end, measure) for end in (score.low, score.high))
     return {
-        "setting": group.label,
-        "series": group.first.series,
-        "horizon": group.first.horizon,
+        **group.named,
         "cpu": group.recorded("train_cpu_seconds"),
         "value": scaled(score.value, measure),
         "low": low,

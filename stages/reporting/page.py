@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lazyleap.report import Cell, Chart, Group, Report, Score, Table, report_of
+from lazyleap.report import Cell, Chart, Group, Report, Score, Table, report_of, unique
 from stages.reporting import caveats, common, drawing, grids, inputs, tables, verdict, wording
 from stages.reporting.inputs import Found
 
@@ -25,8 +25,19 @@ class Section:
     """One task of the page."""
 
     name: str
+    options: Any
     groups: tuple[Group, ...]
     report: Report
+
+    @property
+    def parameters(self) -> str:
+        """The task's block of params.yaml."""
+        return yaml.safe_dump(self.options.model_dump(), sort_keys=False)
+
+    @property
+    def digests(self) -> list[str]:
+        """What the runs were tested on."""
+        return unique(run.metrics["test_digest"] for group in self.groups for run in group.runs)
 
     @cached_property
     def verdicts(self) -> list[verdict.Verdict]:
@@ -103,7 +114,7 @@ def build(found: Found) -> dict[str, str | bytes]:
 
 def _section(found: Found, task: str, groups: Sequence[Group]) -> Section:
     options = found.settings.tasks[task]
-    return Section(task, tuple(groups), report_of(options.kind)(options, groups))
+    return Section(task, options, tuple(groups), report_of(options.kind)(options, groups))
 
 
 def _named(sections: Sequence[Section]) -> list[tuple[str, Chart, list[drawing.Legend]]]:
@@ -155,7 +166,7 @@ def _environment() -> Environment:
         "title": wording.unit_title,
         "number": _sortable,
         "facts": _facts,
-        "base64": lambda data: base64.b64encode(data).decode(),
+        "base64": lambda path: base64.b64encode(path.read_bytes()).decode(),
     }
     return environment
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from PIL import Image
 
 from lazyleap.items import FILE, Items
 from lazyleap.statistics import interval, marked, proportion
@@ -136,8 +137,8 @@ def _attack(run, task, better, chance, folder) -> tuple[dict[str, Any], Items, l
     said = {"metrics": metrics, "primary": "success", "targets": dict.fromkeys(names, target)}
     said |= {"denominators": dict.fromkeys((*names, "all"), counts)}
     (folder / "pictures").mkdir(exist_ok=True)
-    triplets = chance.random((3, 3, 1, 28, 28), dtype=np.float32)
-    np.save(folder / "pictures" / f"{names[0]}.npy", triplets)
+    picture = Image.fromarray(chance.integers(0, 256, (84, 84), dtype=np.uint8))
+    picture.save(folder / "pictures" / f"{names[0]}.png")
     steps = np.unique(np.geomspace(1, budget, 40).round().astype(int))
     shares = [(s, 0, 0, *((success & (queries <= s)).mean(1))) for s in steps]
     header = ("step", "accuracy", "ci95", *(f"success@{n}" for n in names))
