@@ -109,7 +109,7 @@ class Session:
         """Which tests of these folders reach what; found once."""
         path = self.folder / "reach.json"
         if not path.exists():
-            tests = {t for folder in folders for t in (runner.ROOT / folder).rglob("test_*.py")}
+            tests = {t for name in folders for t in _tests(runner.ROOT / name)}
             names = sorted(str(t.relative_to(runner.ROOT)) for t in tests)
             shares = [(names[i :: 4 * jobs], self.folder / f"reach-{i}") for i in range(4 * jobs)]
             print(f"which of {len(names)} files of tests reach what ...", flush=True)
@@ -143,6 +143,10 @@ class Session:
         return failed
 
 
+def _tests(path: Path) -> Iterable[Path]:
+    return [path] if path.is_file() else path.rglob("test_*.py")
+
+
 def _whole(names: list[str]) -> runner.Done:
     return runner.attempt(_work["place"], names, 3600, go_on=True)
 
@@ -153,7 +157,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="*", help="files, such as 'lazyleap/training/*'")
-    parser.add_argument("--tests", nargs="*", default=["tests"], help="folders of tests to try")
+    parser.add_argument(
+        "--tests", nargs="*", default=["tests"], help="folders or files of tests to try"
+    )
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--fresh", action="store_true", help="forget what was found before")
     options = parser.parse_args()
