@@ -54,7 +54,7 @@ class Verdict(NamedTuple):
     pictures: Mapping[str, Tensor] = {}
 
 
-class Glimpse(NamedTuple):
+class Preview(NamedTuple):
     """Some images ``[n, C, H, W]`` that the learner was given, and a few words under each."""
 
     images: Tensor
@@ -100,7 +100,7 @@ class Kind:
         """Image grids ``[rows, columns, C, H, W]`` by TensorBoard tag, shown once."""
         return {}
 
-    def glimpse(self, learner: Any) -> dict[str, Glimpse]:
+    def preview(self, learner: Any) -> dict[str, Preview]:
         """By TensorBoard tag, shown at every validation; empty where there is nothing to see."""
         return {}
 

@@ -15,7 +15,7 @@ from torch.utils.tensorboard.summary import hparams
 
 from lazyleap.training.loop import Metrics
 
-CELL, LINE = 64, 12  # pixels a side of an image of a glimpse, and of the words below it
+CELL, LINE = 64, 12  # pixels a side of an image of a preview, and of the words below it
 
 
 class Board:
@@ -36,7 +36,7 @@ class Board:
         """Images ``[rows, columns, C, H, W]`` as one grid, stretched to the full grey scale."""
         self._writer.add_image(tag, tiled(cells), 0)
 
-    def glimpse(self, iteration: int, tag: str, images: Tensor, words: Sequence[str]) -> None:
+    def preview(self, iteration: int, tag: str, images: Tensor, words: Sequence[str]) -> None:
         """Images ``[n, C, H, W]`` in a row, stretched to the full grey scale, ``words`` below."""
         low, high = images.min(), images.max()
         shown = ((images - low) / (high - low).clamp(min=1e-12) * 255).byte().cpu().numpy()

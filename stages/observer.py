@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lazyleap.kind import Glimpse
+from lazyleap.kind import Preview
 from lazyleap.settings import Setting
 from lazyleap.training.loop import Metrics, Progress
 from stages.board import Board
@@ -21,7 +21,7 @@ class Reporter:
         board: Board,
         store: Callable[[Progress, dict[str, Any]], None],
         done: int,
-        look: Callable[[], dict[str, Glimpse]] = dict,
+        look: Callable[[], dict[str, Preview]] = dict,
     ) -> None:
         self._board, self._store, self._look = board, store, look
         self._ticker = Ticker("train", setting.name, setting.meta_iterations, done)
@@ -32,7 +32,7 @@ class Reporter:
         self._board.log(iteration, metrics)
         if "validation/score" in metrics:
             for tag, seen in self._look().items():
-                self._board.glimpse(iteration, tag, *seen)
+                self._board.preview(iteration, tag, *seen)
 
     def tick(self, progress: Progress, metrics: Metrics) -> None:
         """A line or a bar, when it is time for one."""

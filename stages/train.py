@@ -78,7 +78,7 @@ def train(
     )
     board = Board(work / "tensorboard", progress.iteration)
     store = partial(checkpoint.save, work / "checkpoint.pt")
-    look = partial(kind(setting.task.kind).glimpse, learner)
+    look = partial(kind(setting.task.kind).preview, learner)
     reporter = Reporter(setting, board, store, progress.iteration, look)
     if progress.iteration == 0:
         for tag, cells in kind(setting.task.kind).pictures(learner).items():

@@ -23,7 +23,7 @@ from lazyleap.classifiers import store
 from lazyleap.classifiers.fit import pixels
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
-from lazyleap.kind import Drawn, Glimpse, Verdict
+from lazyleap.kind import Drawn, Preview, Verdict
 from lazyleap.models import functional
 from lazyleap.models.predictor import Predictor
 from lazyleap.seeding import generator, seed_torch
@@ -117,7 +117,7 @@ def pictures(learner: Learner) -> dict[str, Tensor]:
     return {"pairs/images_gradients_and_maps": torch.stack(shown)}
 
 
-def glimpse(learner: Learner) -> dict[str, Glimpse]:
+def preview(learner: Learner) -> dict[str, Preview]:
     """Nothing: of the maps, ``pictures`` shows enough."""
     del learner
     return {}

@@ -22,7 +22,7 @@ from lazyleap.fewshot.evaluation import accuracies
 from lazyleap.fewshot.network import build as build_network
 from lazyleap.fewshot.options import FewShotTask
 from lazyleap.fewshot.scores import measure
-from lazyleap.kind import CURVE, Drawn, Glimpse, Verdict
+from lazyleap.kind import CURVE, Drawn, Preview, Verdict
 from lazyleap.models import functional
 from lazyleap.seeding import generator, seed_torch
 from lazyleap.setting import Setting
@@ -101,7 +101,7 @@ def pictures(learner: MetaLearner) -> dict[str, Tensor]:
     return {"episode/support_and_query": torch.cat(parts, dim=1)}
 
 
-def glimpse(learner: MetaLearner) -> dict[str, Glimpse]:
+def preview(learner: MetaLearner) -> dict[str, Preview]:
     """Nothing: episodes are seen once."""
     del learner
     return {}

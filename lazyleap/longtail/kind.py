@@ -15,7 +15,7 @@ from lazyleap.bilevel import Tree
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
-from lazyleap.kind import CURVE, Drawn, Glimpse, Verdict
+from lazyleap.kind import CURVE, Drawn, Preview, Verdict
 from lazyleap.longtail import build
 from lazyleap.longtail.batches import Examples, MetaStream, Stream
 from lazyleap.longtail.classifier import PREFIX, Classifier, answer, load_weights
@@ -32,7 +32,7 @@ Options, CLASSIFIERS = LongTailTask, False
 EXPORTER, REPORTER = "lazyleap.longtail.export", "lazyleap.longtail.report"
 NEEDS = "weights for the examples of a mini-batch (a Weighting, or a baseline with a weigher)"
 KEEP = "last"  # a published schedule ends where it means to, and no images are left to choose by
-SHOWN = 16  # images of a glimpse
+SHOWN = 16  # images of a preview
 TRAIN, TEST = "train/images/longtail.npz", "test/images/longtail.npz"
 
 
@@ -96,7 +96,7 @@ def pictures(learner: WeightedLearner) -> dict[str, Tensor]:
     return {"images/rarest_classes": cells}
 
 
-def glimpse(learner: WeightedLearner) -> dict[str, Glimpse]:
+def preview(learner: WeightedLearner) -> dict[str, Preview]:
     """The rarest images of the mini-batch last logged, ``LABEL: n w``; 1 is an even share."""
     if learner.seen is None:
         return {}
@@ -107,7 +107,7 @@ def glimpse(learner: WeightedLearner) -> dict[str, Glimpse]:
     rare = np.argsort(counts[labels], kind="stable")[:SHOWN]
     shares = (len(labels) * weights).tolist()
     words = [f"{labels[i]}: {shares[i]:.2f}" for i in rare]
-    return {"images/rarest_with_weights": Glimpse(batch.inputs[torch.from_numpy(rare)], words)}
+    return {"images/rarest_with_weights": Preview(batch.inputs[torch.from_numpy(rare)], words)}
 
 
 def classes(setting: Setting, data: Prepared) -> int:

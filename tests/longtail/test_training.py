@@ -79,11 +79,11 @@ def test_batches_looked_at_come_in_their_turn_also_past_an_epochs_end(exported, 
 
 def test_a_glimpse_is_of_the_rarest_images_with_their_own_weights(exported):
     trained = learner(exported, LAZY[0])
-    assert longtail_kind.glimpse(trained) == {}
+    assert longtail_kind.preview(trained) == {}
     trained.step(0, describe=False)
-    assert longtail_kind.glimpse(trained) == {}
+    assert longtail_kind.preview(trained) == {}
     trained.step(1, describe=True)
-    ((tag, (images, words)),) = longtail_kind.glimpse(trained).items()
+    ((tag, (images, words)),) = longtail_kind.preview(trained).items()
     batch, weights = trained.seen
     assert tag == "images/rarest_with_weights"
     labels = [int(line.partition(":")[0]) for line in words]
