@@ -54,7 +54,7 @@ grid:  ## start or refresh grids/NAME: the same pipeline for parameters of its o
 
 setup: $(installed)
 
-# The marker is made anew when the pins differ from those that were installed, and only then.
+# The marker is made again when the pins differ from those that were installed, and only then.
 ifneq ($(shell cmp requirements.lock $(installed) 2>/dev/null && echo same),same)
 .PHONY: $(installed)
 endif

@@ -1,4 +1,4 @@
-"""The library by itself: one's own network, loss and tasks; no pipeline.
+"""The library by itself, without the pipeline: any network, loss and source of tasks.
 
 Regression of sinusoids from ten points (Finn, Abbeel and Levine, ICML 2017, section 5.1): amplitude
 in [0.1, 5], phase in [0, pi], x in [-5, 5]. Three settings are meta-trained and judged by the

@@ -6,7 +6,7 @@ optimiser's state where it has one). With one inner batch ``b_j`` a step and the
     phi_0 = init(theta),  phi_{j+1} = step(phi_j, theta, b_j),  minimise outer_loss(phi_k, theta, q)
 
 An *algorithm* is a choice of the four functions; an *estimator* is how the gradient of the outer
-loss with respect to theta is had. The two are independent.
+loss with respect to theta is computed. The two are independent.
 """
 
 from __future__ import annotations

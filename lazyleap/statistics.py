@@ -142,8 +142,8 @@ def spread(
         strata: ``[N]``: what other items would have as often, e.g. the class of a test image.
 
     Clusters are random effects that add up over an item's; their variance and that of the rest are
-    had by the method of moments (Henderson, 1953), exactly unbiased where effects add up. A class
-    bootstrap is no way out here: an episode is kept if all its classes are drawn, so few are.
+    estimated by the method of moments (Henderson, 1953), exactly unbiased where effects add up. A
+    class bootstrap would not do: an episode is kept if all its classes are drawn, so few are.
     Where all items share all clusters nothing is known of other ones, and ``clusters`` is None.
     Cost: ``N C + C^2`` numbers, C clusters.
     """

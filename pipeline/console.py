@@ -42,7 +42,7 @@ STYLES = {
     "done": "green",
     "cached": "bright_blue",
     "failed": "red",
-    "put off": "yellow",
+    "postponed": "yellow",
     "skipped": "dim",
 }
 
@@ -57,7 +57,7 @@ class Watcher(Protocol):
         """A stage of the line wrote something."""
 
     def end(self, name: str, state: str, note: str) -> None:
-        """The line is finished: done, cached, failed or put off."""
+        """The line is finished: done, cached, failed or postponed."""
 
 
 class Silent:

@@ -30,7 +30,7 @@ from pipeline.outcomes import (
 from pipeline.plan import Limits, Plan, cores, plan
 from pipeline.services import gpu_slot, publish
 
-WORDS = {BudgetError: "put off", StoppedError: "stopped"}  # what else a setting may be than failed
+WORDS = {BudgetError: "postponed", StoppedError: "stopped"}  # other than failed
 
 
 def may_help(_task: Any, _run: TaskRun, state: State[Any]) -> bool:

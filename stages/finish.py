@@ -24,7 +24,7 @@ def finish(
 ) -> None:
     """Write what the setting decides to one out, and what time and the machine decide to another.
 
-    The first has equal bytes for equal settings, so what depends on it is not run anew.
+    The first has equal bytes for equal settings, so what depends on it is not run again.
     """
     record = make_record(setting, progress)
     _summarise(setting, progress, work)

@@ -19,7 +19,7 @@ def main(params: Params = "params.yaml", traceback: Traceback = False) -> None:
     tidy(settings)
     folder = folders.validated(settings.grid)
     folder.mkdir(parents=True, exist_ok=True)
-    # Constant content: what depends on it waits for the check, but is not run anew by an edit.
+    # Constant content: what depends on it waits for the check, but is not run again after an edit.
     (folder / "ok").write_text("the parameters follow the schema\n")
 
 

@@ -2,7 +2,7 @@
 
 Stop-gradient is not an operation here: what it stops (displacements, directions) is computed first,
 as numbers, and then the program is a plain function of theta with those numbers in it. So its
-derivative may be had by reverse mode (:func:`gradient`) or by :func:`finite_differences`.
+derivative may be taken by reverse mode (:func:`gradient`) or by :func:`finite_differences`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every target of a task attacked by one setting, each through an oracle of its own."""
+"""Every target of a task attacked by one setting, each through its own oracle."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ABOUT = ("kind", "architecture", "accuracy", "signal")
 """What metrics.json repeats of a target's description."""
 
 
-class Fall(NamedTuple):
+class TargetResult(NamedTuple):
     """One target attacked: ``clean`` ``[N, C, H, W]``, what came of it, and of how many images.
 
     ``rows`` ``[N]``: where the images are in the test split. ``still``: failures whose scores
@@ -57,14 +57,14 @@ class Fall(NamedTuple):
     still: int = 0
 
 
-def besiege(
+def attack_targets(
     search: Search,
     options: AttackTest,
     data: Prepared,
     targets: tuple[str, ...],
     seed: int,
     device: torch.device,
-) -> list[Fall]:
+) -> list[TargetResult]:
     """Attack each target on the first ``options.images`` that it classifies correctly.
 
     ``data`` is the task's ``test/images``, the targets are beside it. The images come in the order
@@ -93,7 +93,7 @@ def _attack(
     name: str,
     seed: int,
     device: torch.device,
-) -> Fall:
+) -> TargetResult:
     target = store.load_scorer(data.folder.parent / "targets" / name, device)
     scores = answers(target, images, chosen.rows, device)
     correct = np.flatnonzero(right(scores, images, chosen.rows))
@@ -111,20 +111,20 @@ def _attack(
     )
     counts = {"images": len(chosen), "correct": len(correct), "attacked": len(these)}
     still = int((oracle.still & ~outcome.success.cpu()).sum())
-    return Fall(name, target.about, clean, outcome, counts, these.rows, still)
+    return TargetResult(name, target.about, clean, outcome, counts, these.rows, still)
 
 
-def summary(falls: list[Fall], options: AttackTest, seed: int) -> dict[str, Any]:
+def summary(results: list[TargetResult], options: AttackTest, seed: int) -> dict[str, Any]:
     """All metrics, of each target as ``NAME@TARGET`` and over all, with their denominators."""
-    whole = Fall(
+    whole = TargetResult(
         "",
         {},
-        torch.cat([fall.clean for fall in falls]),
-        pool([fall.outcome for fall in falls]),
-        {key: sum(fall.denominators[key] for fall in falls) for key in falls[0].denominators},
-        np.concatenate([fall.rows for fall in falls]),
+        torch.cat([result.clean for result in results]),
+        pool([result.outcome for result in results]),
+        {key: sum(one.denominators[key] for one in results) for key in results[0].denominators},
+        np.concatenate([result.rows for result in results]),
     )
-    found = {fall.name: _measure(fall, options, seed) for fall in [whole, *falls]}
+    found = {result.name: _measure(result, options, seed) for result in [whole, *results]}
     return {
         "metrics": {
             NAMES[key] + (f"@{name}" if name else ""): score
@@ -135,64 +135,64 @@ def summary(falls: list[Fall], options: AttackTest, seed: int) -> dict[str, Any]
         "primary": "success",
         "denominators": {name or "all": one["denominators"] for name, one in found.items()},
         "targets": {
-            fall.name: {
-                **{key: fall.about.get(key) for key in ABOUT},
-                "still": fall.still,
+            result.name: {
+                **{key: result.about.get(key) for key in ABOUT},
+                "still": result.still,
             }
-            for fall in falls
+            for result in results
         },
-        "warnings": [words for fall in falls for words in _warnings(fall)],
+        "warnings": [words for result in results for words in _warnings(result)],
         **options.model_dump(include={"goal", "norm", "epsilon", "budget"}),
     }
 
 
-def _warnings(fall: Fall) -> list[str]:
+def _warnings(result: TargetResult) -> list[str]:
     """What takes an attack's failures their meaning, a sentence each."""
     found = []
-    if words := warning(fall.about.get("signal") or {"moved": 1}):
-        found.append(f"target '{fall.name}': {words}")
-    if fall.still:
+    if words := warning(result.about.get("signal") or {"moved": 1}):
+        found.append(f"target '{result.name}': {words}")
+    if result.still:
         found.append(
-            f"target '{fall.name}': its scores never moved in the attacks on {fall.still} of "
-            f"{len(fall.clean)} images, which therefore say nothing of its robustness"
+            f"target '{result.name}': its scores never moved in the attacks on {result.still} of "
+            f"{len(result.clean)} images, which therefore say nothing of its robustness"
         )
     return found
 
 
-def _measure(fall: Fall, options: AttackTest, seed: int) -> dict[str, Any]:
+def _measure(result: TargetResult, options: AttackTest, seed: int) -> dict[str, Any]:
     return measure(
-        fall.outcome,
-        fall.clean,
-        fall.denominators,
+        result.outcome,
+        result.clean,
+        result.denominators,
         budget=options.budget,
         resamples=options.resamples,
-        chance=generator(seed, "bootstrap", fall.name),
-        clusters=fall.rows[:, None] if len(np.unique(fall.rows)) < len(fall.rows) else None,
+        chance=generator(seed, "bootstrap", result.name),
+        clusters=result.rows[:, None] if len(np.unique(result.rows)) < len(result.rows) else None,
     )
 
 
-def curve(falls: list[Fall], options: AttackTest) -> list[tuple[Any, ...]]:
+def curve(results: list[TargetResult], options: AttackTest) -> list[tuple[Any, ...]]:
     """Success of all targets together, and of each, after 1..budget queries, log-spaced."""
     steps = np.unique(np.geomspace(1, options.budget, options.curve_points).round().astype(int))
-    outcomes = [fall.outcome for fall in falls]
+    outcomes = [result.outcome for result in results]
     whole, *each = (shares(one, steps.tolist()) for one in [pool(outcomes), *outcomes])
-    header = (*CURVE, *(f"success@{fall.name}" for fall in falls))
+    header = (*CURVE, *(f"success@{result.name}" for result in results))
     return [header] + [
         (asked, *cells(share), *(column[i]["value"] for column in each))
         for i, (asked, share) in enumerate(zip(steps.tolist(), whole, strict=True))
     ]
 
 
-def items(falls: list[Fall], options: AttackTest) -> Items:
+def items(results: list[TargetResult], options: AttackTest) -> Items:
     """Every attacked image of every target; ``queries_mean_all`` has failures at the budget.
 
-    ``image`` is its row of the test split, ``target`` the place in ``falls``; ``queries`` and
+    ``image`` is its row of the test split, ``target`` the place in ``results``; ``queries`` and
     ``l2`` are what a failure came to, too.
     """
-    whole = pool([fall.outcome for fall in falls])
-    clean = torch.cat([fall.clean for fall in falls])
+    whole = pool([result.outcome for result in results])
+    clean = torch.cat([result.clean for result in results])
     success, queries = whole.success.cpu().numpy(), whole.queries.cpu().numpy()
-    rows = np.concatenate([fall.rows for fall in falls])
+    rows = np.concatenate([result.rows for result in results])
     return Items(
         {
             "success": success.astype(float),
@@ -200,24 +200,24 @@ def items(falls: list[Fall], options: AttackTest) -> Items:
         },
         {
             "clusters": rows[:, None],
-            "target": np.repeat(np.arange(len(falls)), [len(fall.rows) for fall in falls]),
+            "target": np.repeat(np.arange(len(results)), [len(result.rows) for result in results]),
             "queries": queries,
             "l2": distances(whole, clean),
         },
     )
 
 
-def triplets(falls: list[Fall], count: int) -> dict[str, NDArray[np.float32]]:
+def triplets(results: list[TargetResult], count: int) -> dict[str, NDArray[np.float32]]:
     """Clean, perturbation and adversarial of the first successes of each target.
 
     ``[n, 3, C, H, W]`` by target's name, pixels in 0..1; perturbations are not stretched.
     """
     found = {}
-    for fall in falls:
-        rows = fall.outcome.success.nonzero()[:count, 0]
-        clean, adversarial = fall.clean[rows], fall.outcome.adversarial[rows]
+    for result in results:
+        rows = result.outcome.success.nonzero()[:count, 0]
+        clean, adversarial = result.clean[rows], result.outcome.adversarial[rows]
         if len(rows):
-            found[fall.name] = (
+            found[result.name] = (
                 torch.stack([clean, adversarial - clean, adversarial], 1).cpu().float().numpy()
             )
     return found

@@ -17,7 +17,7 @@ WORDS = """\
 A predictor of the gradient of a classifier's margin (log probability of the true class less the
 largest other one; of an attack {goal}) with respect to the pixels, meta-learned by {estimator}
 over {horizon} inner steps on the surrogates {surrogates}. Its use is to measure how many queries
-one's own classifier withstands: fine-tune a copy on measured differences, or take its map as it is.
+a classifier withstands: fine-tune a copy on measured differences, or take its map as it is.
 
 ## `model.onnx`: the predictor
 

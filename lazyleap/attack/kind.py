@@ -13,7 +13,7 @@ from torch.nn.functional import cosine_similarity
 
 from lazyleap.algorithms import MAML
 from lazyleap.attack.attempt import Search
-from lazyleap.attack.campaign import besiege, curve, items, shown, summary, triplets
+from lazyleap.attack.campaign import attack_targets, curve, items, shown, summary, triplets
 from lazyleap.attack.chosen import Chosen, choose, goal, others
 from lazyleap.attack.options import AttackTask, AttackTraining
 from lazyleap.attack.pairs import Pairs, pairs, sample
@@ -132,15 +132,15 @@ def classes(setting: Setting, data: Prepared) -> int:
 def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -> Verdict:
     """Attack every target on the same images, at the same budget."""
     options = task(setting).test
-    falls = besiege(
+    results = attack_targets(
         search(setting, theta, data), options, data, setting.targets, setting.seed, device
     )
-    found = triplets(falls, options.triplets)
+    found = triplets(results, options.triplets)
     about = {"test_digest": Chosen.load(data.folder / "attacked.npz").digest}
     return Verdict(
-        summary(falls, options, setting.seed) | about,
-        curve(falls, options),
-        items(falls, options),
+        summary(results, options, setting.seed) | about,
+        curve(results, options),
+        items(results, options),
         found,
         {f"triplets/{name}": shown(cells) for name, cells in found.items()},
     )

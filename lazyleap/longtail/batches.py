@@ -69,7 +69,7 @@ class Stream:
 
 
 class MetaStream:
-    """Batches of the meta set: ``size`` of it drawn anew for each step, or all it has."""
+    """Batches of the meta set: ``size`` of it, drawn afresh for each step, or all it has."""
 
     def __init__(self, examples: Examples, size: int, seed: int) -> None:
         self.examples, self.size, self.seed = examples, min(size, len(examples.rows)), seed

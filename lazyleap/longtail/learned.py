@@ -1,4 +1,4 @@
-"""Weights by meta-learning, solved anew (L2RW) or on (Meta-Weight-Net) at every training step."""
+"""Weights learned at every training step: L2RW's start from zero, Meta-Weight-Net's carry on."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Reverse-mode differentiation of a network inside ONNX, by :mod:`lazyleap.onnx.rules`.
 
 Neither ``torch.export`` nor the ONNX exporter can say ``autograd.grad``. So the network is read
-forward, by ``torch.export``, and its graph is walked here, there and back; each step of the walk
-writes its ONNX operations. No private call is needed, and a trace of the gradient, ten times dearer
-than one of the network, is not made at all.
+forward, by ``torch.export``, and its graph is walked here, forward and backward; each step of the
+walk writes its ONNX operations. So no private call is needed, nor a trace of the gradient, which
+would take ten times as long as that of the network.
 """
 
 from __future__ import annotations

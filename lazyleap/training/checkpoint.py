@@ -38,5 +38,5 @@ def load(path: Path, device: torch.device) -> tuple[Progress, dict[str, Any]] | 
     except Exception as error:  # torch raises a dozen kinds for a broken file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{path}: is not a checkpoint ({reason}); delete it to start anew"
+            f"{path}: is not a checkpoint ({reason}); delete it to start over"
         ) from error

@@ -18,7 +18,7 @@ class MetaLearner:
 
     Args:
         problem: the four functions.
-        estimator: how the meta-gradient is had.
+        estimator: how the meta-gradient is computed.
         theta: where meta-learning starts; copied.
         sample: the meta-batch of an iteration.
         accuracy: a score in 0..1 of one task's ``(phi, theta, task)``, for the log.

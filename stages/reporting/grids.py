@@ -55,7 +55,7 @@ def budgets(verdict: Verdict) -> Table:
 
 
 _BUDGETS = (
-    "A row for each budget at which a dearer setting takes the lead: the best of those that "
+    "A row for each budget at which a costlier setting takes the lead: the best of those that "
     "trained for no more CPU time (costs within a tenth count as equal)."
 )
 

@@ -79,7 +79,7 @@ def _word(best: bool, against: Comparison | None) -> Word:
 
 
 def budgets(groups: Sequence[Group], measure: Measure) -> tuple[Budget, ...]:
-    """One entry wherever a dearer setting takes the lead; equal costs are those within a tenth."""
+    """One entry wherever a costlier setting takes the lead; costs within a tenth are equal."""
     found: list[Budget] = []
     for seconds in sorted({g.recorded("train_cpu_seconds") for g in groups}):
         field = standings([g for g in groups if _costs(g, seconds)], measure)

@@ -114,7 +114,7 @@ def test_the_time_budget_puts_off_and_the_next_run_goes_on(prepared, notes, monk
     with pytest.raises(GridError) as caught:
         grid_flow(only="maml-lazy-*", max_seconds=300)
     assert caught.value.out_of_time
-    assert notes.ended[LAZY][0] == "put off"
+    assert notes.ended[LAZY][0] == "postponed"
     monkeypatch.delenv("TOY_BUDGET")
     assert run(only="maml-lazy-*").name == "Completed"
 

@@ -91,8 +91,8 @@ def own(params, **changes):
 
 
 @pytest.fixture
-def siege(ready, tmp_path, monkeypatch):
-    folder = shutil.copytree(ready, tmp_path / "siege")
+def workspace(ready, tmp_path, monkeypatch):
+    folder = shutil.copytree(ready, tmp_path / "workspace")
     monkeypatch.chdir(folder)
     shutil.rmtree(folder / f"data/prepare/quick/{TASK}/test/targets")
     return folder
@@ -100,7 +100,7 @@ def siege(ready, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("last", ["logits", "probabilities"])
 @pytest.mark.parametrize("batch", ["n", 1], ids=["any batch", "one by one"])
-def test_it_is_attacked_as_any_other(siege, last, batch):
+def test_it_is_attacked_as_any_other(workspace, last, batch):
     model(Path("mine.onnx"), last=last, shape=(batch, 1, SIDE, SIDE))
     edit(Path("params.yaml"), lambda p: own(p, outputs=last))
     target.main("mine")
@@ -112,7 +112,7 @@ def test_it_is_attacked_as_any_other(siege, last, batch):
     assert (found["targets"]["mine"]["signal"]["moved"], found["warnings"]) == (1, [])
 
 
-def test_the_normalisation_said_is_the_one_applied(siege):
+def test_the_normalisation_said_is_the_one_applied(workspace):
     model(Path("mine.onnx"))
     edit(Path("params.yaml"), lambda p: own(p))
     target.main("mine")
@@ -179,7 +179,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("make", "changes", "sentence"), BROKEN.values(), ids=BROKEN.keys())
-def test_what_is_wrong_with_it_is_one_sentence(siege, make, changes, sentence):
+def test_what_is_wrong_with_it_is_one_sentence(workspace, make, changes, sentence):
     brighten_the_first_pixel_of_the_last_image()
     if make:
         make(Path("mine.onnx"))
@@ -190,7 +190,7 @@ def test_what_is_wrong_with_it_is_one_sentence(siege, make, changes, sentence):
     assert not Path(f"data/prepare/quick/{TASK}/test/targets").exists()
 
 
-def test_an_answer_of_the_class_alone_is_attacked_but_marked_everywhere(siege, capfd):
+def test_an_answer_of_the_class_alone_is_attacked_but_marked_everywhere(workspace, capfd):
     model(Path("mine.onnx"), last="one-hot")
     edit(Path("params.yaml"), lambda p: own(p, outputs="probabilities"))
     target.main("mine")
@@ -211,7 +211,7 @@ def test_an_answer_of_the_class_alone_is_attacked_but_marked_everywhere(siege, c
     assert f"never moved in the attacks on {attacked} of {attacked} images" in never
 
 
-def test_an_answer_that_is_no_number_ends_the_attack_in_a_sentence(siege):
+def test_an_answer_that_is_no_number_ends_the_attack_in_a_sentence(workspace):
     """The images are fine and so are their scores: the search comes to one that is not."""
     brighten_the_first_pixel_of_the_last_image()
     model(Path("mine.onnx"))
@@ -226,14 +226,14 @@ def test_an_answer_that_is_no_number_ends_the_attack_in_a_sentence(siege):
     assert not Path(f"artifacts/evaluate/quick/{SQUARE}").exists()
 
 
-def test_the_program_ends_with_2(siege):
+def test_the_program_ends_with_2(workspace):
     edit(Path("params.yaml"), lambda p: own(p))
     done = stage("target", "mine")
     assert done.returncode == 2
     assert done.stderr == "error: mine.onnx: there is no such file\n"
 
 
-def test_images_of_the_users_own_in_folders_of_classes(siege):
+def test_images_of_the_users_own_in_folders_of_classes(workspace):
     rng = np.random.default_rng(0)
     for c in range(CLASSES):
         folder = Path("photos") / f"class{c}"

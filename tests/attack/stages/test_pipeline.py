@@ -55,7 +55,7 @@ def test_the_plan_waits_for_the_classifiers_of_its_task(small):
 
 
 @pytest.mark.timeout(1200)
-def test_only_what_depends_on_a_classifier_runs_anew(small):
+def test_only_what_depends_on_a_classifier_runs_again(small):
     ends = [f"evaluate@{META}"]
     first = {f"surrogate@{name}" for name in SURROGATES} | {f"target@{TARGETS[0]}"}
     meta = {f"train@{META}", f"evaluate@{META}"}

@@ -29,9 +29,9 @@ DATA = Path("data/prepare/quick") / TASK
 
 
 @pytest.fixture
-def siege(ready, tmp_path, monkeypatch):
+def workspace(ready, tmp_path, monkeypatch):
     """A copy of the prepared project, in the current folder."""
-    folder = shutil.copytree(ready, tmp_path / "siege")
+    folder = shutil.copytree(ready, tmp_path / "workspace")
     monkeypatch.chdir(folder)
     return folder
 
@@ -39,7 +39,7 @@ def siege(ready, tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def done(ready, tmp_path_factory):
     """The same with all settings trained, evaluated and exported; to be read only."""
-    folder = shutil.copytree(ready, tmp_path_factory.mktemp("done") / "siege")
+    folder = shutil.copytree(ready, tmp_path_factory.mktemp("done") / "workspace")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for run in (META, ZOO, SQUARE):
@@ -77,19 +77,19 @@ def test_the_stored_classifier_has_the_accuracy_it_is_said_to_have(ready):
     assert (found == labels).mean() == store.about(folder)["accuracy"]["value"]
 
 
-def test_training_a_surrogate_twice_gives_equal_bytes(siege):
+def test_training_a_surrogate_twice_gives_equal_bytes(workspace):
     folder = DATA / "train/surrogates" / SURROGATES[0]
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     surrogate.main(SURROGATES[0])
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_a_classifier_of_no_name_is_told_the_nearest(siege):
+def test_a_classifier_of_no_name_is_told_the_nearest(workspace):
     with pytest.raises(InputError, match=r"'glyphs-mpl' is not in surrogates; did you mean"):
         surrogate.main("glyphs-mpl")
 
 
-def test_classifiers_that_are_asked_for_no_more_are_removed(siege):
+def test_classifiers_that_are_asked_for_no_more_are_removed(workspace):
     edit(Path("params.yaml"), lambda p: p["surrogates"].pop(SURROGATES[0]))
     validate.main()
     assert [f.name for f in (DATA / "train/surrogates").iterdir()] == [SURROGATES[1]]
@@ -97,7 +97,7 @@ def test_classifiers_that_are_asked_for_no_more_are_removed(siege):
     assert (DATA / "train/images/dataset.json").is_file()
 
 
-def test_training_sees_nothing_of_the_test_side(siege):
+def test_training_sees_nothing_of_the_test_side(workspace):
     shutil.rmtree(DATA / "test")
     train.main(META)
     setting = json.loads(Path(f"artifacts/train/quick/{META}/setting.json").read_text())
@@ -105,14 +105,14 @@ def test_training_sees_nothing_of_the_test_side(siege):
     assert "targets" not in setting
 
 
-def test_evaluation_sees_nothing_of_the_surrogates(siege):
+def test_evaluation_sees_nothing_of_the_surrogates(workspace):
     train.main(META)
     shutil.rmtree(DATA / "train")
     evaluate.main(META)
-    assert metrics(siege, META)["primary"] == "success"
+    assert metrics(workspace, META)["primary"] == "success"
 
 
-def test_another_surrogate_is_another_training(siege):
+def test_another_surrogate_is_another_training(workspace):
     train.main(META)
     before = Path(f"artifacts/train/quick/{META}/theta.safetensors").read_bytes()
     edit(Path("params.yaml"), lambda p: p["surrogates"][SURROGATES[0]].update(seed=5))
@@ -154,29 +154,30 @@ def test_the_metrics_are_means_of_the_stored_items(done, monkeypatch, run):
     found = metrics(done, run)["metrics"]
     for name, values in items.values.items():
         assert values.mean() == pytest.approx(found[name]["value"])
-    fell = items.values["success"] == 1
-    assert (items.values["queries_mean_all"][~fell] == 80).all()  # a failure is the whole budget
-    assert items.values["queries_mean_all"][fell].tolist() == items.about["queries"][fell].tolist()
+    success = items.values["success"] == 1
+    queries = items.values["queries_mean_all"]
+    assert (queries[~success] == 80).all()  # a failure is the whole budget
+    assert queries[success].tolist() == items.about["queries"][success].tolist()
     attacked = np.load(done / DATA / "test/images/attacked.npz")["rows"].tolist()
     assert set(items.clusters[:, 0].tolist()) <= set(attacked)
     assert undefined("quick", run) == set()
 
 
-def test_an_untrained_predictor_is_a_setting(siege):
+def test_an_untrained_predictor_is_a_setting(workspace):
     """The control of every learned one: theta is where meta-learning would have started."""
     edit(Path("params.yaml"), lambda p: p["runs"][META].update(meta_iterations=0))
     train.main(META)
     evaluate.main(META)
     export.main(META)
     setting = resolve(load(Path("params.yaml")), META)
-    theta = load_file(siege / f"artifacts/train/quick/{META}/theta.safetensors")
+    theta = load_file(workspace / f"artifacts/train/quick/{META}/theta.safetensors")
     start = kind("attack").learner(setting, load_data(DATA / "train/images"), CPU).theta
     assert theta.keys() == start.keys()
     assert all(torch.equal(theta[name], start[name]) for name in theta)
-    record = json.loads((siege / f"artifacts/record/quick/{META}/record.json").read_text())
+    record = json.loads((workspace / f"artifacts/record/quick/{META}/record.json").read_text())
     assert (record["meta_iterations"], record["best_iteration"]) == (0, 0)
     assert -1 < record["best_validation"] < 1
-    assert metrics(siege, META)["metrics"]["success"]["n"] > 0
+    assert metrics(workspace, META)["metrics"]["success"]["n"] > 0
 
 
 @pytest.mark.parametrize("run", [META, ZOO, SQUARE])
@@ -228,13 +229,13 @@ def test_the_exported_predictor_answers_as_the_network(done):
     ],
     ids=["attacked", "held out"],
 )
-def test_too_few_images_are_one_sentence(siege, change, sentence):
+def test_too_few_images_are_one_sentence(workspace, change, sentence):
     edit(Path("params.yaml"), lambda p: change(p["tasks"][TASK]))
     with pytest.raises(InputError, match=sentence):
         prepare.main(TASK)
 
 
-def test_a_target_that_knows_nothing_is_one_sentence(siege):
+def test_a_target_that_knows_nothing_is_one_sentence(workspace):
     folder = DATA / "test/targets" / TARGETS[0]
     about = store.about(folder) | {"classes": 5, "names": [*"ceoax"]}
     network = store.network(about)
