@@ -104,6 +104,11 @@ class Setting:
         single = {key: value for key, value in options.items() if not isinstance(value, dict)}
         return {key: getattr(self, key) for key in plain} | single
 
+    def asked(self) -> dict[str, Any]:
+        """The same and what its task says of the test: all that a result is of, for JSON."""
+        test = getattr(self.task, "test", None)
+        return self.chosen() | {"test": None if test is None else test.model_dump(mode="json")}
+
     def to_dict(self) -> dict[str, Any]:
         """All that training depends on, as plain numbers and words, for JSON and digests."""
         plain = ("name", "grid", "task_name", "algorithm", "estimator", "horizon", "seed")

@@ -40,10 +40,11 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
         "estimator": setting.estimator,
         "horizon": setting.horizon,
         "seed": setting.seed,
+        "setting": setting.asked(),
         **setting.overrides,
     }
     primary = verdict.metrics["metrics"][verdict.metrics["primary"]]
-    named["at_chance"] = primary["at_chance"]
+    named["at_chance"] = primary.get("at_chance", False)
     with replacing(folders.evaluated(setting.grid, name)) as folder:
         write_json(folder / "metrics.json", named | verdict.metrics)
         verdict.items.save(folder / FILE)

@@ -117,16 +117,16 @@ def _read(settings: Settings, name: str) -> Run | Missing:
     measured = parse(metrics, _Metrics)
     if measured["primary"] not in measured["metrics"]:
         raise InputError(f"{metrics}: primary: '{measured['primary']}' is not in its metrics")
-    if stale := _stale(settings, name, measured):
+    run = resolve(settings, name)
+    if stale := _stale(run.asked(), measured.get("setting", {})):
         return Missing(name, f"{metrics.as_posix()} is of another setting: {stale}")
-    run = settings.runs[name]
-    head = run.algorithm if run.estimator == "none" else f"{run.algorithm} {run.estimator}"
-    horizon = "" if run.estimator == "none" else f" k={run.horizon}"
+    ahead = callable(run.make_estimator())  # else nothing is looked ahead
+    head = f"{run.algorithm} {run.estimator}" if ahead else run.algorithm
     options = ", ".join(f"{key} {_words(v)}" for key, v in overrides(settings, name).items())
     more = f" ({options})" if options else ""
     return Run(
         name=name,
-        label=head + horizon + more,
+        label=f"{head} k={run.horizon}{more}" if ahead else head + more,
         series=head + more,
         algorithm=run.algorithm,
         estimator=run.estimator,
@@ -140,18 +140,6 @@ def _read(settings: Settings, name: str) -> Run | Missing:
         folder=evaluated,
         scalars=partial(_scalars, recorded / "tensorboard"),
     )
-
-
-def parameters(settings: Settings, name: str) -> dict[str, Any]:
-    """All that a run was asked for."""
-    setting = resolve(settings, name)
-    return setting.to_dict() | {"test": _test(settings, name)}
-
-
-def _test(settings: Settings, name: str) -> dict[str, Any]:
-    """What its task says of testing."""
-    test = getattr(settings.tasks[settings.runs[name].task], "test", None)
-    return {} if test is None else dict(test.model_dump())
 
 
 class _Parity(_Json):
@@ -177,15 +165,15 @@ def _words(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _stale(settings: Settings, name: str, metrics: Mapping[str, Any]) -> str:
+def _stale(asked: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """What a result left by an earlier params.yaml disagrees in; empty if it is the run's."""
-    run = settings.runs[name]
-    asked = run.model_dump(exclude_none=True) | _test(settings, name)
-    return ", ".join(
-        f"{key} {metrics[key]} where params.yaml says {value}"
-        for key, value in asked.items()
-        if metrics.get(key, value) != value
-    )
+    said = []
+    for key, value in json.loads(json.dumps(asked)).items():
+        if isinstance(value, dict):
+            said.append(_stale(value, found.get(key) or {}))
+        elif found.get(key, value) != value:
+            said.append(f"{key} {found[key]} where params.yaml says {value}")
+    return ", ".join(words for words in said if words)
 
 
 def parse(path: Path, model: type[_Json]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lazyleap.report import Cell, Chart, Group, Report, Score, Table, report_of, unique
+from lazyleap.settings import resolve
 from stages.reporting import caveats, common, drawing, grids, inputs, tables, verdict, wording
 from stages.reporting.inputs import Found
 
@@ -141,7 +142,7 @@ def _page(found: Found, sections: Sequence[Section]) -> str:
             script=(HERE / "page.js").read_text(),
             definitions=tables.DEFINITIONS,
             parameters=lambda run: yaml.safe_dump(
-                inputs.parameters(found.settings, run.name), sort_keys=False
+                resolve(found.settings, run.name).to_dict(), sort_keys=False
             ),
             checks=lambda run: inputs.checks(found.settings.grid, run),
         )

@@ -236,9 +236,8 @@ def test_what_is_missing_is_named_with_its_reason(root):
     small(root)
     record(root, "maml-exact-k5-s0").unlink()
     metrics(root, "attack-square-s0").unlink()
-    grid.edit(metrics(root, "lt-cross-entropy-s0"), horizon=7)
-    content = json.loads(metrics(root, "attack-lazy-k5-s0").read_text())
-    grid.save(metrics(root, "attack-lazy-k5-s0"), content | {"epsilon": 99})
+    grid.edit(metrics(root, "lt-cross-entropy-s0"), setting={"horizon": 7})
+    grid.edit(metrics(root, "attack-lazy-k5-s0"), setting={"test": {"epsilon": 99}, "leaps": 3})
     text = rerun(root)
     summary = (root / "results" / grid.GRID / "summary.md").read_text()
     assert "2 of 6 runs finished" in text
@@ -247,7 +246,8 @@ def test_what_is_missing_is_named_with_its_reason(root):
         "`maml-exact-k5-s0`: not trained: no ",
         "`attack-square-s0`: trained, not evaluated: no ",
         "is of another setting: horizon 7 where params.yaml says 1",
-        "is of another setting: epsilon 99 where params.yaml says 3",
+        "is of another setting: leaps 3 where params.yaml says 1, epsilon 99 where params.yaml "
+        "says 3",
     ):
         assert said in summary
     assert 'id="glyphs-attack"' not in text  # no setting of that task is finished
