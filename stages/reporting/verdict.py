@@ -174,8 +174,8 @@ def sure(verdict: Verdict, sample: str, clusters: str) -> list[str]:
     ]
     if of := sorted({one.clusters for one in found if one.clusters is not None}):
         told.append(
-            f"They were made of {of[-1]:,} {clusters}, which the intervals take for a sample of "
-            "such."
+            f"The {sample} are made of {of[-1]:,} {clusters}, which the intervals take for a "
+            "sample of such."
         )
     told.append(_seeds(seeds, sample))
     if len(found) > 1:
