@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lazyleap.estimators import Reptile as Reptile
     from lazyleap.estimators import Unrolled as Unrolled
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     **dict.fromkeys(("Batch", "Bilevel", "Task", "Tree"), "lazyleap.bilevel"),
