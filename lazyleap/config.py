@@ -38,7 +38,7 @@ class Frame(Block):
     """All of a params.yaml.
 
     A block of ``algorithms`` or ``estimators`` is named as what it is for; under another name it
-    says so by ``class``, as does one for a user's own code (``package.module:Name``).
+    says so by ``class``, as does one for a user's code (``package.module:Name``).
     """
 
     root: str

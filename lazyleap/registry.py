@@ -1,6 +1,6 @@
 """Names of params.yaml and the code that they stand for, imported when it is asked for.
 
-A user's own code is named by ``package.module:Name`` and found below the folder ``extensions`` of
+A user's code is named by ``package.module:Name`` and found below the folder ``extensions`` of
 params.yaml (or wherever else Python imports from).
 """
 

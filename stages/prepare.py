@@ -20,7 +20,7 @@ from stages import folders
 from stages.program import Params, Traceback, run
 
 REGISTRY = Path("data/datasets.yaml")
-OWN = {"licence": "the user's own", "citation": "", "source": "the user's own images"}
+OWN = {"licence": "the user's", "citation": "", "source": "the user's images"}
 
 
 def main(task: str, params: Params = "params.yaml", traceback: Traceback = False) -> None:

@@ -20,7 +20,7 @@ def commit() -> str:
 def uncommitted(*more: str) -> list[str]:
     """Files that results are made of and the commit does not hold as they are, by name.
 
-    Edited and untracked ones; ``more``: parameters, and a folder of the user's own code, which no
+    Edited and untracked ones; ``more``: parameters, and a folder of the user's code, which no
     commit holds where it lies outside of the repository.
     """
     root = Path.cwd()

@@ -57,7 +57,7 @@ def test_the_library_refuses_what_the_pipeline_does(algorithm, estimator):
 
 @dataclass(frozen=True)
 class Shrunk:
-    """A problem of a user's own that says nothing of itself: it learns how much steps shrink."""
+    """A user's problem that says nothing of itself: it learns how much steps shrink."""
 
     def init(self, theta):
         return {"w": torch.ones_like(theta["w"])}

@@ -1,1 +1,1 @@
-"""The classifiers of an attack's task: trained briefly and stored, or the user's own ONNX file."""
+"""The classifiers of an attack's task: trained briefly and stored, or a user's ONNX file."""

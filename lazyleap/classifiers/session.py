@@ -1,4 +1,4 @@
-"""The user's own classifier: an ONNX file, checked when it comes in, asked in batches."""
+"""A user's classifier: an ONNX file, checked when it comes in, asked in batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""miniImageNet and tieredImageNet from the user's own copy of ImageNet and the published lists.
+"""miniImageNet and tieredImageNet from the user's copy of ImageNet and the published lists.
 
 miniImageNet: the list of Ravi and Larochelle (ICLR 2017) names images; tieredImageNet: that of Ren
 et al. (ICLR 2018) names classes. ImageNet may not be passed on, so the images stay the user's.

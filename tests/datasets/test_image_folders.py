@@ -1,4 +1,4 @@
-"""A user's own images: any folder, and ImageNet's."""
+"""A user's images: any folder, and ImageNet's."""
 
 from __future__ import annotations
 

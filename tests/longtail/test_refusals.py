@@ -100,7 +100,7 @@ def use_folder(longtail: Path, source: Path) -> None:
 
 @pytest.fixture
 def checkpoint(longtail: Path, exported: Path) -> Path:
-    """A user's own weights beside the prepared data."""
+    """A user's weights beside the prepared data."""
     prepare.main(TASK)
     theta = load_file(exported / f"artifacts/train/quick/{RUN}/theta.safetensors")
     own = {n.removeprefix("classifier/"): p for n, p in theta.items()}

@@ -45,7 +45,7 @@ def test_a_run_is_calm_and_changes_dvc_lock_alone(prepared):
 
 
 def test_a_failure_exits_nonzero_with_its_sentence(prepared, prefect_server, monkeypatch):
-    monkeypatch.setenv("PREFECT_API_URL", PREFECT_API_URL.value())  # a server of the user's own
+    monkeypatch.setenv("PREFECT_API_URL", PREFECT_API_URL.value())  # the user's server
     monkeypatch.setenv("TOY_FAIL", f"evaluate {LAZY}")
     done = flows("run", "--only", LAZY)
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""The user's own ONNX classifier as a target, on the user's own images."""
+"""A user's ONNX classifier as a target, on a user's images."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_the_program_ends_with_2(workspace):
     assert done.stderr == "error: mine.onnx: there is no such file\n"
 
 
-def test_images_of_the_users_own_in_folders_of_classes(workspace):
+def test_a_users_images_in_folders_of_classes(workspace):
     rng = np.random.default_rng(0)
     for c in range(CLASSES):
         folder = Path("photos") / f"class{c}"
