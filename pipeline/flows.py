@@ -34,7 +34,7 @@ WORDS = {BudgetError: "postponed", StoppedError: "stopped"}  # other than failed
 
 
 def may_help(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
-    """Whether trying again can mend it: a signal or a lock, never a program's own error."""
+    """Whether trying again can help: a signal or a lock, never a program's own error."""
     return isinstance(_error(state), TransientError)
 
 

@@ -1,4 +1,4 @@
-"""Trains, or takes in, one classifier to be attacked: ``python -m stages.target NAME``."""
+"""Trains, or imports, one classifier to be attacked: ``python -m stages.target NAME``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one door to the classifier under attack: scores for pixels, counted, and nothing else.
+"""The only access to the classifier under attack: scores for pixels, counted, and nothing else.
 
 A search is given an :class:`Oracle`, never the classifier. What comes out is numbers without a
 graph; what goes in is counted before the classifier sees it.

@@ -1,4 +1,4 @@
-"""The schema of params.yaml for classifiers that a stage trains or takes in."""
+"""The schema of params.yaml for classifiers that a stage trains or imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A few characters to be told apart, the embedded default of long-tailed classification.
+"""A few characters to classify, the embedded default of long-tailed classification.
 
 Rendered and distorted as in ``glyphs``; train and test have the same classes, other images.
 """

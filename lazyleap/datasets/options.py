@@ -1,4 +1,4 @@
-"""What params.yaml may say about a dataset: one closed model a reader, told apart by ``reader``.
+"""What params.yaml may say about a dataset: one closed model for each ``reader``.
 
 Defaults live in params.yaml, never here. Importing this file imports neither torch nor numpy.
 """

@@ -1,4 +1,4 @@
-"""The path's own secants: what the student has felt of the curvature that a leap skips.
+"""The path's secants: what the student's steps reveal of the curvature that a leap skips.
 
 Where every inner step sees the same batch and is plain gradient descent, consecutive steps
 ``d_j = s_{j+1} - s_j`` obey ``d_{j+1} = (I - alpha B_j) d_j``, with ``B_j`` the mean Hessian

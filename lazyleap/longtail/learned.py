@@ -50,7 +50,7 @@ Problem = Callable[..., Weighting]
 class Examples:
     """L2RW: each example's weight is ``max(-d outer / d eps_i, 0)`` at ``eps = 0``, with sum 1.
 
-    The steps on batches looked at go by the running means of the learned weights by class. A
+    Steps on batches looked ahead at weigh by the running class means of the learned weights. A
     batch in which nothing would have helped keeps weights of zero; ``patience`` of them in a row
     are an error.
     """

@@ -129,7 +129,7 @@ class Writer:
         loss, cotangent = cross_entropy(logits, self.builder.value("support_labels"))
         rate = self.builder.value("inner_lr")
         rates = {n: rate * self.fixed[RATE + n] if RATE + n in self.fixed else rate for n in moving}
-        # The library's own update: it asks of its trees no more than + - *, which values have.
+        # The library's own update: it needs only + - * of its trees, which values have.
         update = cast(Any, self.optimizer.step)
         return update(phi, pull(cotangent), rates), loss
 

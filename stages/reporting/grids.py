@@ -45,11 +45,14 @@ _SETTINGS = (
 
 
 def budgets(verdict: Verdict) -> Table:
-    """The best setting that each CPU budget buys, and which others it is not told apart from."""
+    """The best setting that each CPU budget buys, and which others cannot be distinguished from it."""
     measure = verdict.measure
     columns = [Column("cpu", "training CPU from", "s"), Column("setting", "best within it")]
     columns += [Column(m.metric, m.title, m.unit) for m in (measure, measure.beside) if m]
-    columns += [Column("undecided", "not told apart from it"), Column("behind", "clearly behind")]
+    columns += [
+        Column("undecided", "not distinguishable from it"),
+        Column("behind", "clearly behind"),
+    ]
     rows = [_budget(one, measure) for one in verdict.budgets]
     return Table("budgets", "At equal training compute", columns, rows, _BUDGETS)
 

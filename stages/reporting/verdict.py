@@ -131,7 +131,7 @@ def _judged(one: Comparison, adjusted: float, measure: Measure) -> Comparison:
 
 
 def lead(verdict: Verdict) -> str:
-    """Who is best under the measure, and which others it is told apart from."""
+    """Who is best under the measure, and which others differ from it."""
     measure, field = verdict.measure, verdict.field
     if not field:
         return f"{capital(measure.title)}: not ranked: no file says which way is better."
@@ -156,7 +156,7 @@ def _told(field: Sequence[Standing]) -> str:
     }
     words = {
         "behind": "Clearly behind it",
-        "undecided": "Not told apart from it",
+        "undecided": "Not distinguishable from it",
         "not compared": "Without results of single test items in common with it",
     }
     return " ".join(f"{words[word]}: {listed(names)}." for word, names in named.items() if names)

@@ -1,4 +1,4 @@
-"""A learner file and drawings for the examples: random weights tell such plain shapes apart."""
+"""A learner file and drawings for the examples: even random weights separate shapes as plain as these."""
 
 from __future__ import annotations
 

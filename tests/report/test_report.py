@@ -206,7 +206,7 @@ def test_one_seed_decides_nothing_and_the_page_says_so(root):
     assert words == {"maml lazy k=10 (placement start)": "best", "maml exact k=5": "undecided"}
     budgets = rows(text, "glyphs: At equal training compute")
     assert [r["best within it"] for r in budgets] == ["maml exact k=5", next(iter(words))]
-    assert [r["not told apart from it"] for r in budgets] == ["none", "maml exact k=5"]
+    assert [r["not distinguishable from it"] for r in budgets] == ["none", "maml exact k=5"]
     assert [r["training CPU from (s)"] for r in budgets] == ["68.0", "103"]
     assert {r["clearly behind"] for r in budgets} == {"0"}
 

@@ -42,7 +42,7 @@ def test_the_least_error_is_best_and_close_ones_are_undecided():
     said = lead(judge(groups, ERROR))
     assert said.startswith("Error: good, 30.0")
     assert "Clearly behind it: bad." in said
-    assert "Not told apart from it: near." in said
+    assert "Not distinguishable from it: near." in said
 
 
 def test_a_budget_buys_the_best_of_those_that_cost_no_more_within_a_tenth():

@@ -16,7 +16,7 @@ import torch
 from lazyleap.classifiers import store
 from pipeline.plan import plan
 from tests.attack.stages.project import META, SURROGATES, TARGETS, TASK, ZOO, make
-from tests.attack.stages.test_own import CLASSES, SIDE, own
+from tests.attack.stages.test_users_classifier import CLASSES, SIDE, own
 from tests.conftest import commit, copy, edit
 from tests.tags import ALL, defined, logged
 
