@@ -45,7 +45,7 @@ _SETTINGS = (
 
 
 def budgets(verdict: Verdict) -> Table:
-    """The best setting that each CPU budget buys, and which others cannot be distinguished from it."""
+    """The best setting that each CPU budget buys, and which others are not clearly worse."""
     measure = verdict.measure
     columns = [Column("cpu", "training CPU from", "s"), Column("setting", "best within it")]
     columns += [Column(m.metric, m.title, m.unit) for m in (measure, measure.beside) if m]

@@ -1,4 +1,4 @@
-"""A learner file and drawings for the examples: even random weights separate shapes as plain as these."""
+"""A learner file and drawings for the examples: random weights separate such plain shapes."""
 
 from __future__ import annotations
 
