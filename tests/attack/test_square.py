@@ -14,7 +14,8 @@ from lazyleap.attack.limits import Limit
 from lazyleap.attack.oracle import Oracle
 from lazyleap.attack.square import Square
 from lazyleap.attack.windows import corner, window
-from tests.attack.problems import Target, labels, logits
+from tests.attack.problems import Target, draw, labels, logits
+from tests.oracles import square
 
 EPSILON = 0.1
 
@@ -134,6 +135,42 @@ def test_images_of_any_size(norm, shape) -> None:
     lengths = steps.flatten(2).norm(2 if norm == "l2" else torch.inf, dim=2)
     assert (lengths <= EPSILON * (1 + 1e-12)).all()
     assert (lengths[1:].amax(1) > 0).all()  # some image is changed at every step
+
+
+@pytest.mark.parametrize(
+    ("norm", "epsilon", "shape"),
+    [
+        ("linf", 0.05, (2, 9, 12)),
+        ("linf", 0.07, (1, 6, 5)),
+        ("l2", 0.5, (2, 11, 13)),
+        ("l2", 0.3, (1, 6, 5)),
+        ("l2", 0.9, (3, 20, 16)),
+    ],
+)
+@pytest.mark.parametrize("share", [0.05, 0.4])
+def test_it_is_the_attack_written_down_pixel_by_pixel(norm, epsilon, shape, share) -> None:
+    some, budget = draw(3), 90
+    clean = (0.5 + 0.4 * some(4, *shape)).clamp(0, 1)
+    weights = some(3, clean[0].numel())
+
+    def scores(x):
+        return x.flatten(1) @ weights.T
+
+    own = scores(clean).argmax(1)
+    oracle = Oracle(scores, budget, 4, outputs="logits")
+    search, chance = Square(share=share), np.random.default_rng(5)
+    found = search.run(oracle, clean, Goal(own), Limit(norm, epsilon), chance)
+    streams = np.random.default_rng(5).spawn(4)
+    for i, image in enumerate(clean.numpy()):
+
+        def margin(x, label=int(own[i])):
+            values = weights.numpy() @ x.ravel()
+            return values[label] - np.delete(values, label).max()
+
+        expected = square.attack(margin, image, norm, epsilon, share, budget, streams[i])
+        assert np.abs(found.adversarial[i].numpy() - expected[0]).max() < 1e-10
+        assert (bool(found.success[i]), int(found.queries[i])) == expected[1:]
+    assert found.queries.max() > 64  # else one block of draws is enough
 
 
 def test_it_is_a_random_search_a_query_a_step() -> None:
