@@ -35,7 +35,7 @@ def config(colours: tuple[str, str]) -> Spec:
     """Ink and lines of the light or the dark page."""
     ink, lines = colours
     words = {"labelColor": ink, "titleColor": ink, "titleFontWeight": 500}
-    axis = {"gridColor": lines, "domainColor": lines, "tickColor": lines, "labelLimit": 190}
+    axis = {"gridColor": lines, "domainColor": lines, "tickColor": lines, "labelLimit": 260}
     return {
         "background": None,
         "font": "system-ui, Segoe UI, Roboto, Liberation Sans, Arial, sans-serif",
@@ -164,11 +164,17 @@ def _text(chart: Chart) -> list[Spec]:
 
 def _axis(field: Field, mark: str) -> Spec:
     axis: Spec = {"title": field.title or None, "labelAngle": 0}
+    channel = _channel(field)
     if field.type != "quantitative":
-        return _channel(field) | {"axis": axis} | ({"sort": None} if mark == "cell" else {})
+        return channel | {"axis": axis} | ({"sort": None} if mark == "cell" else {})
+    axis |= {"format": channel.pop("format")} if field.format else {}
     axis |= {"tickCount": 6} | ({"tickMinStep": 1} if field.format.endswith("d") else {})
-    scale = {"type": "log"} if field.log else {"zero": False, "nice": False, "padding": 12}
-    return _channel(field) | {"axis": axis, "scale": scale}
+    scale: Spec = (
+        {"type": "log", "nice": False}
+        if field.log
+        else {"zero": False, "nice": False, "padding": 12}
+    )
+    return channel | {"axis": axis, "scale": scale}
 
 
 def _colour(chart: Chart, shared: Sequence[Legend]) -> Spec:

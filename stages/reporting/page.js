@@ -62,10 +62,16 @@ for (const table of document.querySelectorAll("table.sortable")) {
 // Charts: drawn for the page's colours, again when these change.
 function facets(chart) {
   if (!chart.facet) return [[null, chart.spec]];
-  const field = chart.facet.key, rows = chart.spec.data.values;
+  const field = chart.facet.key, rows = chart.spec.data.values, encoding = { ...chart.spec.encoding };
+  for (const [name, channel] of Object.entries(encoding)) {
+    if (!"xy".includes(name) || channel.type !== "quantitative") continue;
+    const values = rows.map((row) => row[channel.field]);  // all facets on one scale
+    const domain = [Math.min(...values), Math.max(...values)];
+    encoding[name] = { ...channel, scale: { ...channel.scale, domain } };
+  }
   return [...new Set(rows.map((row) => row[field]))].map((value) => [
     `${chart.facet.title} ${value}`,
-    { ...chart.spec, data: { values: rows.filter((row) => row[field] === value) } },
+    { ...chart.spec, encoding, data: { values: rows.filter((row) => row[field] === value) } },
   ]);
 }
 
