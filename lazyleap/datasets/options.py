@@ -46,7 +46,7 @@ class Mnist(Source):
 
 
 class ImageNet(Source):
-    """The user's copy of ImageNet images and the published lists (``splits``: a folder)."""
+    """The user's own copy of ImageNet images and the published lists (``splits``: a folder)."""
 
     reader: Literal["miniimagenet", "tieredimagenet"]
     splits: str
