@@ -53,14 +53,14 @@ class Items:
             with np.load(path) as file:
                 columns = {name: file[name] for name in file.files}
         except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{path}: are no test items ({error})") from error
+            raise InputError(f"{path}: does not hold test items ({error})") from error
         parts: dict[str, dict[str, Numbers]] = {"value": {}, "about": {}}
         for name, column in columns.items():
             part, _, rest = name.partition(":")
             if part not in parts:
-                raise InputError(f"{path}: are no test items (column '{name}')")
+                raise InputError(f"{path}: does not hold test items (column '{name}')")
             parts[part][rest] = column
         lengths = {len(column) for column in columns.values()}
         if not parts["value"] or len(lengths) != 1 or 0 in lengths:
-            raise InputError(f"{path}: are no test items (columns of lengths {sorted(lengths)})")
+            raise InputError(f"{path}: does not hold test items (columns of lengths {sorted(lengths)})")
         return Items(parts["value"], parts["about"])

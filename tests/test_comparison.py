@@ -145,5 +145,5 @@ def test_items_are_stored_with_equal_bytes_and_read_back(tmp_path):
     assert found.strata is None
     np.savez(tmp_path / "c.npz", x=np.ones(3))
     for broken in ("c.npz", "none.npz"):
-        with pytest.raises(InputError, match=f"{broken}: are no test items"):
+        with pytest.raises(InputError, match=f"{broken}: does not hold test items"):
             Items.load(tmp_path / broken)

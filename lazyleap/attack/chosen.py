@@ -32,7 +32,7 @@ class Chosen:
 
     @property
     def digest(self) -> str:
-        """sha256 of both: two results with one digest were had on the same images."""
+        """sha256 of both: two results with one digest are of the same images."""
         total = hashlib.sha256(str(len(self.rows)).encode())
         for part in (self.rows, self.wished):
             total.update(np.ascontiguousarray(part).astype("<i8").data)

@@ -77,7 +77,7 @@ def _model(source: Path) -> Path:
     found = sorted(source.glob("*.onnx"))
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
-        raise InputError(f"{source}: a folder with one .onnx file is meant; there is {names}")
+        raise InputError(f"{source}: should be a folder with one .onnx file; there is {names}")
     return found[0]
 
 

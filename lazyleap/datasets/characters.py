@@ -40,7 +40,7 @@ def _draw(names: tuple[str, ...], numbers: range, options: Characters) -> ImageS
 def _check(names: tuple[str, ...]) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise InputError(f"characters: '{name}' is there twice")
+            raise InputError(f"characters: '{name}' appears twice")
         if name not in fonts.coverage():
             raise InputError(f"characters: no font has '{name}' (U+{ord(name):04X})")
         if not all(fonts.cutout(name, face).size for face in fonts.coverage()[name]):

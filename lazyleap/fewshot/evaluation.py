@@ -60,7 +60,7 @@ def _adapt(
 def stack(problem: MAML, theta: Tree, count: int) -> tuple[MAML, dict[str, Tensor]]:
     """``problem`` for ``count`` tasks at once, each tensor with a leading task dimension.
 
-    The loss is the sum over tasks of each one's own, so every task takes the step it would take
+    The loss is the sum of the tasks' losses, so every task takes the step it would take
     alone. For first-order steps only: torch's batching rule for affine batch normalisation has
     wrong second derivatives.
     """

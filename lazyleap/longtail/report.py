@@ -167,7 +167,7 @@ def _columns(group: Group) -> list[str]:
 
 def _joined(group: Group) -> str:
     many = len(group.first.metrics["classes"]) > MOST
-    return "Classes are taken together by their rank in size. " if many else ""
+    return "Classes of neighbouring rank in size are grouped. " if many else ""
 
 
 def _notes(task: LongTailTask, groups: Sequence[Group]) -> list[str]:

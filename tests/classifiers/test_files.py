@@ -91,7 +91,7 @@ def test_what_is_missing_or_too_many_is_one_sentence(tmp_path):
     path = save(tmp_path / "mine")
     with pytest.raises(InputError, match="gone: there is no such file"):
         files.find(tmp_path / "gone")
-    with pytest.raises(InputError, match=r"one \.onnx file is meant; there is none"):
+    with pytest.raises(InputError, match=r"one \.onnx file; there is none"):
         files.find(tmp_path)
     path.with_name("mine.onnx.data").rename(tmp_path / "elsewhere")
     with pytest.raises(InputError, match=r"mine\.onnx\.data are missing"):

@@ -37,7 +37,7 @@ def test_more_images_leave_the_others_as_they_are():
 
 @pytest.mark.parametrize(
     ("characters", "words"),
-    [("cec", "'c' is there twice"), ("c\u4e00", "no font has"), ("c ", "is blank")],
+    [("cec", "'c' appears twice"), ("c\u4e00", "no font has"), ("c ", "is blank")],
 )
 def test_refused(characters, words):
     with pytest.raises(InputError, match=words):

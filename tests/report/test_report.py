@@ -317,7 +317,7 @@ def test_a_kind_that_describes_nothing_is_reported_by_its_metrics(root, monkeypa
     [
         ("metrics.json", '{"metrics": {"accuracy@5": {"value": NaN}}}', "holds NaN"),
         ("metrics.json", "[]", "valid dictionary"),
-        ("items.npz", "nothing", "are no test items"),
+        ("items.npz", "nothing", "does not hold test items"),
         ("curve.csv", "step,accuracy\n1\n", "is no table"),
     ],
 )
