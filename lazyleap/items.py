@@ -62,5 +62,5 @@ class Items:
             parts[part][rest] = column
         lengths = {len(column) for column in columns.values()}
         if not parts["value"] or len(lengths) != 1 or 0 in lengths:
-            raise InputError(f"{path}: does not hold test items (columns of lengths {sorted(lengths)})")
+            raise InputError(f"{path}: does not hold test items (rows: {sorted(lengths)})")
         return Items(parts["value"], parts["about"])

@@ -80,7 +80,7 @@ class Session:
             hint = nearest(self._name, inputs)
             raise InputError(f"{self._path}: has no input '{self._name}'; {hint}")
         if len(inputs) > 1:
-            raise InputError(f"{self._path}: has inputs {', '.join(inputs)}; should have one, for images")
+            raise InputError(f"{self._path}: has inputs {', '.join(inputs)}; should have one")
         given = inputs[self._name]
         wanted = (None, *self._shape)
         fits = len(given.shape) == 4 and all(
