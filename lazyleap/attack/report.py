@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lazyleap.attack.options import AttackTask
-from lazyleap.report import Chart, Column, Field, Group, Measure, Pictures, Report, Table
+from lazyleap.report import Chart, Column, Field, Measure, Pictures, Report, Table
+from lazyleap.results import Group
 
 NORMS = {"l2": "L2", "linf": "L-infinity"}
 SUCCESS = Measure("success", "success rate", "%", True)

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lazyleap.fewshot.options import FewShotTask
-from lazyleap.report import Chart, Field, Group, Measure, Published, Report
+from lazyleap.report import Chart, Field, Measure, Published, Report
+from lazyleap.results import Group
 
 FINN = "Finn, Abbeel, Levine: Model-Agnostic Meta-Learning, ICML 2017"
 NICHOL = "Nichol, Achiam, Schulman: On First-Order Meta-Learning Algorithms, arXiv 1803.02999, 2018"

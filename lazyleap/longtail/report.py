@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from lazyleap.longtail.options import LongTailTask
-from lazyleap.report import Chart, Field, Group, Measure, Published, Report
+from lazyleap.report import Chart, Field, Measure, Published, Report
+from lazyleap.results import Group
 from lazyleap.statistics import Numbers
 
 SHU = "Shu et al.: Meta-Weight-Net, NeurIPS 2019, ResNet-32, 200 epochs"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lazyleap.report import Group, Run, unique
+from lazyleap.results import Group, Run, unique
 from stages.reporting.wording import listed
 
 NOISY = 0.15  # wall over CPU time of one thread from which on a machine counts as shared

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lazyleap.report import Chart, Field, Group, Measure, Score
+from lazyleap.report import Chart, Field, Measure
+from lazyleap.results import Group, Score
 from stages.reporting.wording import capital, scaled, unit_title
 
 SERIES = Field("series", "setting", "nominal")

@@ -9,7 +9,8 @@ from typing import Any
 
 import vl_convert
 
-from lazyleap.report import Chart, Field, unique
+from lazyleap.report import Chart, Field
+from lazyleap.results import unique
 
 VERSION = "6.4"  # of Vega-Lite, in files and on the page alike
 # Told apart with red-green blindness too; each at least 3:1 on white and on the dark page.

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lazyleap.comparison import Comparison
-from lazyleap.report import Cell, Column, Group, Measure, Report, Score, Table
+from lazyleap.report import Cell, Column, Measure, Report, Table
+from lazyleap.results import Group, Score
 from stages.reporting.verdict import Budget, Verdict
 from stages.reporting.wording import listed
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lazyleap.errors import InputError
 from lazyleap.items import FILE, Items
-from lazyleap.report import Group, Run
+from lazyleap.results import Group, Run
 from lazyleap.settings import Settings, load, resolve
 from stages import folders
 

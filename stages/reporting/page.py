@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lazyleap.report import Cell, Chart, Group, Report, Score, Table, report_of, unique
+from lazyleap.report import Cell, Chart, Report, Table, report_of
+from lazyleap.results import Group, Score, unique
 from lazyleap.settings import resolve
 from stages.reporting import caveats, common, drawing, grids, inputs, tables, verdict, wording
 from stages.reporting.inputs import Found

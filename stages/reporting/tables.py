@@ -7,7 +7,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lazyleap.report import Run, Table
+from lazyleap.report import Table
+from lazyleap.results import Run
 from stages.reporting.inputs import Found, overrides
 from stages.reporting.verdict import Verdict
 from stages.reporting.wording import plural, shown, unit_title

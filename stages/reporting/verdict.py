@@ -9,7 +9,8 @@ from typing import Literal
 
 from lazyleap.comparison import EQUAL, Candidate, Comparison, Run, compare
 from lazyleap.errors import InputError
-from lazyleap.report import Group, Measure, Score
+from lazyleap.report import Measure
+from lazyleap.results import Group, Score
 from lazyleap.statistics import LEVEL, holm
 from stages.reporting.wording import capital, listed, plural, said
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lazyleap.report import Cell, Column, Measure, Score, Unit
+from lazyleap.report import Cell, Column, Measure, Unit
+from lazyleap.results import Score
 
 DASH = "–"
 

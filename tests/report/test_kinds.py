@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lazyleap.longtail.report import report as longtail
-from lazyleap.report import Group, Run
+from lazyleap.results import Group, Run
 from lazyleap.settings import load
 from tests.report import grid
 from tests.report.conftest import rerun

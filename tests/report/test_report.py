@@ -195,6 +195,10 @@ def test_shares_of_several_seeds_stay_shares_and_seeds_at_chance_are_counted(roo
     shown = {r["success rate (%)"] for r in rows(text, "glyphs-attack: All settings")}
     assert "98.0 (72.6 .. 100.0)" in shown  # 2 +- 12.706 * 2, Student's t of one degree of freedom
     marked = [r[CHOSEN] for r in rows(text, "glyphs: All settings")]
+    for seed, value in enumerate((100.0, 300.0)):
+        score(root, f"attack-square-s{seed}", "queries_mean_all", value=value)
+    spent = rows(rerun(root), "glyphs-attack: All settings")
+    assert "200 (0.0 .. 1,471)" in {r["queries an image (a failure: the budget)"] for r in spent}
     assert sum(cell.endswith(", 1 of 2 seeds at chance") for cell in marked) == 1
 
 

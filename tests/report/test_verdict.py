@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from lazyleap.items import Items
-from lazyleap.report import Group, Measure, Run
+from lazyleap.report import Measure
+from lazyleap.results import Group, Run
 from stages.reporting.verdict import judge, lead, sure
 
 ERROR = Measure("error", "error", "%", False)
