@@ -110,6 +110,18 @@ def twice() -> bool:
     return _twice.get()
 
 
+@torch.no_grad()
+def adapt(problem: Bilevel, theta: Tree, batch: Any, steps: int) -> Tree:
+    """The task model after so many inner steps on one batch, without a graph.
+
+    What it answers, :meth:`Adapts.predict` says. Cost: ``steps`` first-order steps.
+    """
+    phi = problem.init(theta)
+    for _ in range(steps):
+        phi = step(problem, phi, theta, batch)
+    return phi
+
+
 def gradient(
     loss: Callable[[Tree], Tensor], phi: Tree, weigh: Callable[[Tensor], Tensor] | None = None
 ) -> dict[str, Tensor]:

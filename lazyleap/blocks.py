@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field
 
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]  # a dot would split DVC's parameter path
@@ -46,18 +46,77 @@ class Training(Block):
     log_every: Count
 
 
-class Source(Block):
-    """What every reader of data needs: ``source``, the path its stage depends on."""
+class ReaderOptions(Block):
+    """What every reader of data has: its name, and ``source``, the path its stage depends on."""
 
+    reader: str
     source: Annotated[str, Field(min_length=1)]
+
+
+class NetworkOptions(Block):
+    """What every network has: its name, or its class where it is a user's own."""
+
+    backbone: str
+
+    @property
+    def words(self) -> str:
+        """The network in a few words."""
+        return network_words(self.model_dump())
+
+    @property
+    def by_batch(self) -> bool:
+        """Whether it says that it normalises by the statistics of a batch."""
+        return getattr(self, "norm", None) == "batch"
+
+
+def network_words(model: Mapping[str, Any]) -> str:
+    """A network's block in a few words: ``conv4 (width 16, norm batch, downsample stride)``."""
+    more = ", ".join(f"{key} {value}" for key, value in model.items() if key != "backbone")
+    return f"{model['backbone']} ({more})" if more else str(model["backbone"])
 
 
 class TaskOptions(Block):
     """What every kind of task has."""
 
     kind: str
-    dataset: Source
+    dataset: ReaderOptions
     training: Training
+
+
+class Extension(Block):
+    """A block that names a user's class, whose ``Options`` will say what else it may hold."""
+
+    model_config = ConfigDict(extra="allow")
+
+    WHAT: ClassVar[str]
+    WORD: ClassVar[str]
+
+
+Named = Annotated[str, Field(pattern=":")]  # package.module:Name
+
+
+class OwnReader(ReaderOptions, Extension):
+    """A user's reader of data."""
+
+    WHAT, WORD = "reader", "reader"
+    reader: Named
+
+
+class OwnNetwork(NetworkOptions, Extension):
+    """A user's network."""
+
+    WHAT, WORD = "network", "backbone"
+    backbone: Named
+
+
+def ours_or_own(key: str) -> Discriminator:
+    """Tells a block that names a user's class under ``key`` from the project's own."""
+
+    def tag(given: Any) -> str:
+        word = given.get(key) if isinstance(given, dict) else getattr(given, key, None)
+        return "own" if isinstance(word, str) and ":" in word else "ours"
+
+    return Discriminator(tag)
 
 
 class Outer(Block):

@@ -37,16 +37,32 @@ ESTIMATORS = {
     "implicit": "lazyleap.estimators.implicit:Implicit",
     "none": "lazyleap.estimators.none:NoGradient",
 }
+READERS = {
+    "omniglot": "lazyleap.datasets.omniglot",
+    "cifar-fs": "lazyleap.datasets.cifar",
+    "fc100": "lazyleap.datasets.cifar",
+    "cifar-10": "lazyleap.datasets.cifar",
+    "cifar-100": "lazyleap.datasets.cifar",
+    "mnist": "lazyleap.datasets.mnist",
+    "miniimagenet": "lazyleap.datasets.imagenet",
+    "tieredimagenet": "lazyleap.datasets.imagenet",
+    "image-folder": "lazyleap.datasets.image_folder",
+    "glyphs": "lazyleap.datasets.glyphs",
+    "characters": "lazyleap.datasets.characters",
+    "none": "lazyleap.datasets.none",
+}
 KINDS = {name: f"lazyleap.{name}.kind" for name in ("fewshot", "longtail", "attack")}
 TABLES: dict[str, Mapping[str, str]] = {
     "algorithm": ALGORITHMS,
     "estimator": ESTIMATORS,
+    "reader": READERS,
     "kind": KINDS,
+    "network": {},
 }
 
 
 def find(what: str, word: str) -> Any:
-    """What ``word`` stands for as an algorithm, an estimator or a kind of task.
+    """What ``word`` stands for as an algorithm, an estimator, a reader, a network or a kind.
 
     Raises:
         InputError: if there is none of that name, or the user's module cannot be imported.
@@ -62,6 +78,14 @@ def find(what: str, word: str) -> Any:
         public = [n for n in vars(found) if not n.startswith("_")]
         raise InputError(f"{what} '{word}': {module} has no '{name}'; {nearest(name, public)}")
     return getattr(found, name)
+
+
+def options_of(what: str, word: str) -> Any:
+    """The ``Options`` of a user's class; InputError if it has none."""
+    found = find(what, word)
+    if not (isinstance(options := getattr(found, "Options", None), type)):
+        raise InputError(f"{what} '{word}' has no Options, which say what params.yaml may hold")
+    return options
 
 
 def extend(folder: Path) -> None:

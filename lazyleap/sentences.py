@@ -61,7 +61,7 @@ def sentence(mistake: ErrorDetails, place: list[str]) -> str:
     """One mistake at ``place``: its key, the value, and what is valid."""
     key, value, message = ".".join(place), mistake["input"], mistake["msg"]
     if mistake["type"] == "extra_forbidden":
-        return f"{key}: unknown key; {nearest(place[-1], known())}"
+        return f"{key}: unknown key; {nearest(place[-1], known() - {place[-1]})}"
     if mistake["type"] == "missing":
         return f"{key}: is missing"
     if place[-1:] == ["[key]"]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lazyleap import registry, yamlfile
-from lazyleap.blocks import TaskOptions
+from lazyleap.blocks import Block, Extension, TaskOptions
 from lazyleap.classifiers.options import Classifier, Target, check_classifiers, of_task
 from lazyleap.config import Blocks, Frame, Run
 from lazyleap.errors import InputError, nearest
@@ -84,8 +84,22 @@ def _task(where: str, given: Mapping[str, Any]) -> TaskOptions:
     if not isinstance(word, str):
         raise InputError(f"{where}.kind: names the kind of task: {', '.join(registry.KINDS)}")
     with prefixed(f"{where}.kind"):
-        options = kind(word).Options
-    return parse(options, given, where)
+        options = registry.options_of("kind", word)
+    task: TaskOptions = parse(options, given, where)
+    own = {
+        name: _extension(f"{where}.{name}", part)
+        for name, part in task
+        if isinstance(part, Extension)
+    }
+    return task.model_copy(update=own)
+
+
+def _extension(where: str, given: Extension) -> Block:
+    """A block for a user's class, read as that says."""
+    with prefixed(f"{where}.{given.WORD}"):
+        options = registry.options_of(given.WHAT, getattr(given, given.WORD))
+    found: Block = parse(options, given.model_dump(), where)
+    return found
 
 
 def _parts(what: str, blocks: Blocks) -> dict[str, Part]:
@@ -96,6 +110,7 @@ def _parts(what: str, blocks: Blocks) -> dict[str, Part]:
             raise InputError(f"{where}.class: is the name of an {what}, not {word!r}")
         with prefixed(where):
             maker = registry.find(what, word)
+            registry.options_of(what, word)
         rest = {key: value for key, value in given.items() if key != "class"}
         found[name] = Part(what, name, maker, rest)
         found[name].check()

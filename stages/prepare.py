@@ -44,11 +44,12 @@ def main(task: str, params: Params = "params.yaml", traceback: Traceback = False
 
 def write(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> None:
     """Save the test split to ``folder/test/images``, all others to ``folder/train/images``."""
-    mean, std = moments(sets["train"].images)
+    mean, std = moments(sets["train"].images) if sets else ([], [])
     about = {**info, "mean": mean, "std": std}
+    test = {name: part for name, part in sets.items() if name == "test"}
     others = {name: part for name, part in sets.items() if name != "test"}
     save(folder / "train" / "images", others, about)
-    save(folder / "test" / "images", {"test": sets["test"]}, about)
+    save(folder / "test" / "images", test, about)
 
 
 def describe(dataset: Any) -> dict[str, str]:

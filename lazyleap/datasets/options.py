@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, Tag, model_validator
 
-from lazyleap.blocks import Block, Count, Fraction, Source
+from lazyleap.blocks import Block, Count, Fraction, OwnReader, ReaderOptions, ours_or_own
 
 Side = Annotated[int, Field(ge=8, le=1024)]  # pixels
 
 
-class Omniglot(Source):
+class Omniglot(ReaderOptions):
     """The two public zips; ``splits`` is a folder of {train,val,test}.txt class lists.
 
     ``data/splits/omniglot-vinyals`` (classes with rotations) and
@@ -26,26 +26,26 @@ class Omniglot(Source):
     size: Side  # drawings are 105x105; resized to size x size
 
 
-class FewShotCifar(Source):
+class FewShotCifar(ReaderOptions):
     """CIFAR-100 binary with the class lists of CIFAR-FS or FC100 (``splits``: a folder); 32x32."""
 
     reader: Literal["cifar-fs", "fc100"]
     splits: str
 
 
-class Cifar(Source):
+class Cifar(ReaderOptions):
     """CIFAR-10 or CIFAR-100 for ordinary classification: public train and test; 32x32."""
 
     reader: Literal["cifar-10", "cifar-100"]
 
 
-class Mnist(Source):
+class Mnist(ReaderOptions):
     """MNIST (or any files of its IDX format and names): public train and test; 28x28 grey."""
 
     reader: Literal["mnist"]
 
 
-class ImageNet(Source):
+class ImageNet(ReaderOptions):
     """The user's own copy of ImageNet images and the published lists (``splits``: a folder)."""
 
     reader: Literal["miniimagenet", "tieredimagenet"]
@@ -77,7 +77,7 @@ class Division(Block):
     seed: Annotated[int, Field(ge=0)]
 
 
-class ImageFolder(Source):
+class ImageFolder(ReaderOptions):
     """Any user's ``split/class/*.png|jpg``, or an unsplit ``class/*`` folder.
 
     One of the two is given for the latter: ``fractions``, and splits have other classes (few-shot);
@@ -117,7 +117,7 @@ class Distortion(Block):
     noise: Annotated[float, Field(ge=0, le=1)]  # largest standard deviation, white is 1
 
 
-class Glyphs(Source):
+class Glyphs(ReaderOptions):
     """Characters rendered from the fonts matplotlib ships; ``source``: the renderer's own file."""
 
     reader: Literal["glyphs"]
@@ -135,7 +135,7 @@ class PerClass(Block):
     test: Count
 
 
-class Characters(Source):
+class Characters(ReaderOptions):
     """A few characters for ordinary classification, rendered as ``Glyphs`` are; split by image."""
 
     reader: Literal["characters"]
@@ -146,7 +146,26 @@ class Characters(Source):
     seed: Annotated[int, Field(ge=0)]
 
 
-DatasetOptions = Annotated[
-    Omniglot | FewShotCifar | Cifar | Mnist | ImageNet | ImageFolder | Glyphs | Characters,
+class NoImages(ReaderOptions):
+    """For tasks that are drawn and not read; ``source``: the code that draws them."""
+
+    reader: Literal["none"]
+
+
+Ours = Annotated[
+    Omniglot
+    | FewShotCifar
+    | Cifar
+    | Mnist
+    | ImageNet
+    | ImageFolder
+    | Glyphs
+    | Characters
+    | NoImages,
     Field(discriminator="reader"),
+]
+DatasetOptions = Annotated[
+    Annotated[Ours, Tag("ours")] | Annotated[OwnReader, Tag("own")],
+    ours_or_own("reader"),
+    SerializeAsAny(),
 ]

@@ -122,7 +122,7 @@ def _write(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) 
 def _moments_of(sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> dict[str, list[float]]:
     """Normalisation comes from training images alone, also for a folder of test images."""
     if "train" not in sets:
-        return {"mean": info["mean"], "std": info["std"]}
+        return {"mean": info.get("mean", []), "std": info.get("std", [])}
     mean, std = moments(sets["train"].images)
     return {"mean": mean, "std": std}
 
@@ -132,7 +132,7 @@ def _describe(sets: Mapping[str, ImageSet]) -> dict[str, Any]:
         name: {"images": len(part.images), "classes": list(part.classes)}
         for name, part in sets.items()
     }
-    channels, height, width = next(iter(sets.values())).images.shape[1:]
+    channels, height, width = next(iter(sets.values())).images.shape[1:] if sets else (0, 0, 0)
     shape = {"channels": channels, "height": height, "width": width}
     return {"splits": splits, **shape, "digest": digest(sets)}
 

@@ -44,6 +44,14 @@ class MetaGradient:
     grad: Tree
     paths: Sequence[Path]
 
+    def apply_to(self, theta: Tree) -> None:
+        """Put the gradient where an optimiser over ``theta.values()`` looks for it.
+
+        A name of ``theta`` that has no gradient keeps none, and an optimiser leaves it alone.
+        """
+        for name, p in theta.items():
+            p.grad = self.grad.get(name)
+
 
 class Estimator(Protocol):
     """Estimates ``d mean_tasks outer_loss(phi_k(theta), theta) / d theta``.

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from lazyleap.blocks import network_words
+
 ADAPT = """\
 ## `adapt.onnx`: learns a new task inside ONNX Runtime
 
@@ -60,7 +62,7 @@ def describe(facts: Mapping[str, str]) -> str:
         _summary(facts, model),
         ADAPT.format(**words),
         MODEL.format(**words),
-        TRANSDUCTIVE if model["norm"] == "batch" else "",
+        TRANSDUCTIVE if model.get("norm") == "batch" else "",
         HALF,
     ]
     return "\n".join(part for part in parts if part)
@@ -69,9 +71,8 @@ def describe(facts: Mapping[str, str]) -> str:
 def _summary(facts: Mapping[str, str], model: Mapping[str, Any]) -> str:
     value, ci95 = 100 * float(facts["value"]), 100 * float(facts["ci95"])
     return (
-        f"{facts['classes']}-way {facts['shot']}-shot classification: {model['backbone']} of width "
-        f"{model['width']} with {model['norm']} normalisation, meta-learned by "
-        f"{facts['algorithm']} with estimator {facts['estimator']} over {facts['horizon']} inner "
-        f"steps. Test `{facts['metric']}` after learning each episode's support set: "
-        f"{value:.1f} ± {ci95:.1f} %.\n"
+        f"{facts['classes']}-way {facts['shot']}-shot classification: {network_words(model)}, "
+        f"meta-learned by {facts['algorithm']} with estimator {facts['estimator']} over "
+        f"{facts['horizon']} inner steps. Test `{facts['metric']}` after learning each episode's "
+        f"support set: {value:.1f} ± {ci95:.1f} %.\n"
     )

@@ -137,7 +137,7 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
     rows = [(steps, *cells(interval(of, (0, 1)))) for steps, of in curve.items()]
     about = {
         "own": f"accuracy@{k}",
-        "norm": _task(setting).model.norm,
+        "norm": getattr(_task(setting).model, "norm", ""),
         "way": episodes.support.shape[1],
         "shot": episodes.support.shape[2],
         "test_digest": episodes.digest,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
-from lazyleap.fewshot.options import ModelOptions
-from lazyleap.models import Conv4, ResNet12, sizes
+from lazyleap.models import Conv4, ResNet12, own, sizes
 
 
-def build(options: ModelOptions, way: int, image: Mapping[str, int]) -> nn.Module:
+def build(options: Any, way: int, image: Mapping[str, int]) -> nn.Module:
     """The network that params.yaml asks for, initialised from torch's global stream.
 
     ``image`` has ``channels``, ``height`` and ``width``.
@@ -18,6 +18,8 @@ def build(options: ModelOptions, way: int, image: Mapping[str, int]) -> nn.Modul
     Raises:
         InputError: if the images are not square or too small.
     """
+    if (found := own.network(options, way, image)) is not None:
+        return found
     side, channels = sizes.side(image), image["channels"]
     if options.backbone == "resnet12":
         return ResNet12(way, channels=channels, width=options.width, norm=options.norm)

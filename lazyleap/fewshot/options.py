@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, Tag, model_validator
 
-from lazyleap.blocks import Block, Count, Seed, TaskOptions, Training
+from lazyleap.blocks import (
+    Block,
+    Count,
+    NetworkOptions,
+    OwnNetwork,
+    Seed,
+    TaskOptions,
+    Training,
+    ours_or_own,
+)
 from lazyleap.datasets.options import DatasetOptions
 
 
-class ModelOptions(Block):
+class ModelOptions(NetworkOptions):
     """A few-shot backbone."""
 
     backbone: Literal["conv4", "resnet12"]
@@ -23,6 +32,13 @@ class ModelOptions(Block):
         if self.backbone == "resnet12" and self.downsample != "pool":
             raise ValueError("backbone resnet12 goes with downsample pool")
         return self
+
+
+Model = Annotated[
+    Annotated[ModelOptions, Tag("ours")] | Annotated[OwnNetwork, Tag("own")],
+    ours_or_own("backbone"),
+    SerializeAsAny(),
+]
 
 
 class Draw(Block):
@@ -63,7 +79,7 @@ class FewShotTask(TaskOptions):
     kind: Literal["fewshot"]
     dataset: DatasetOptions
     draw: Draw
-    model: ModelOptions
+    model: Model
     training: FewShotTraining
     test: FewShotTest
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from lazyleap.blocks import NetworkOptions
 from lazyleap.fewshot.options import FewShotTask
 from lazyleap.report import Chart, Field, Measure, Published, Report
 from lazyleap.results import Group
@@ -39,11 +40,11 @@ def report(task: FewShotTask, groups: Sequence[Group]) -> Report:
         compared=compared(task, groups),
         further=[Measure("accuracy@{horizon}", "accuracy after k steps", "%", True)],
         charts=_curves(groups),
-        notes=[_chosen(groups), _norm(task.model.norm)],
+        notes=[_chosen(groups), *_norm(task.model)],
         published=_published(task),
         unlike=(
             "Splits, network width, queries, inner steps and above all the length of training "
-            f"differ (ours: {task.model.backbone}, width {task.model.width}, "
+            f"differ (ours: {task.model.words}, "
             f"{task.training.meta_iterations:,} meta-iterations)."
         ),
     )
@@ -109,11 +110,13 @@ def _chosen(groups: Sequence[Group]) -> str:
     )
 
 
-def _norm(norm: str) -> str:
-    if norm == "batch":
-        return (
+def _norm(model: NetworkOptions) -> list[str]:
+    if model.by_batch:
+        return [
             "Batch normalisation uses the statistics of the batch at hand, at test time too: the "
             "queries of an episode see each other (transductive). Compare with transductive "
             "results only."
-        )
-    return f"Normalisation by {norm}: each query is classified by itself (not transductive)."
+        ]
+    norm = getattr(model, "norm", None)  # a user's own network need not say
+    said = f"Normalisation by {norm}: each query is classified by itself (not transductive)."
+    return [said] if norm else []

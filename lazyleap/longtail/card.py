@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from lazyleap.blocks import network_words
+
 MODEL = """\
 ## `model.onnx`: the classifier
 
@@ -31,7 +33,7 @@ def describe(facts: Mapping[str, str]) -> str:
         _summary(facts, model),
         _errors(facts),
         MODEL.format(**facts, **image),
-        NORMS[model["norm"]] + "\n",
+        NORMS.get(model.get("norm", ""), "") + "\n",
         _classes(facts),
     ]
     return "\n".join(parts)
@@ -44,8 +46,8 @@ def _summary(facts: Mapping[str, str], model: Mapping[str, Any]) -> str:
         how += f" with estimator {facts['estimator']} over {facts['horizon']} inner {steps}"
     return (
         f"Classification of {facts['classes']} classes, learned from a long tail (the largest "
-        f"class has {facts['imbalance']} times the images of the smallest): {model['backbone']} "
-        f"of width {model['width']}, examples weighted by {how}.\n"
+        f"class has {facts['imbalance']} times the images of the smallest): "
+        f"{network_words(model)}, examples weighted by {how}.\n"
     )
 
 

@@ -135,7 +135,7 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
         "classes": list(images.classes),
         "train_images": tail.counts.tolist(),
         "imbalance": task(setting).draw.imbalance,
-        "norm": task(setting).model.norm,
+        "norm": getattr(task(setting).model, "norm", ""),
         "train_digest": tail.digest,
         "test_digest": data.info["digest"],
     }

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
-from lazyleap.longtail.options import ClassifierOptions
-from lazyleap.models import Conv4, Cosine, ResNetCifar, sizes
+from lazyleap.models import Conv4, Cosine, ResNetCifar, own, sizes
 from lazyleap.models.resnet_cifar import BLOCKS
 
 
 def build(
-    options: ClassifierOptions,
+    options: Any,
     classes: int,
     image: Mapping[str, int],
     *,
@@ -24,6 +24,8 @@ def build(
     ``running``: with the running statistics that a classifier is used with; without them, the same
     network for inner steps, of the same parameter names. ``scale``: a cosine head times it.
     """
+    if (found := own.network(options, classes, image, running=running)) is not None:
+        return found
     side, channels, width, norm = sizes.side(image), image["channels"], options.width, options.norm
     network: Conv4 | ResNetCifar
     if options.backbone in BLOCKS:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, Tag, model_validator
 
-from lazyleap.blocks import Block, Count, Momentum, Rate, Seed, TaskOptions, Training
+from lazyleap.blocks import (
+    Block,
+    Count,
+    Momentum,
+    NetworkOptions,
+    OwnNetwork,
+    Rate,
+    Seed,
+    TaskOptions,
+    Training,
+    ours_or_own,
+)
 from lazyleap.datasets.options import DatasetOptions
 
 
-class ClassifierOptions(Block):
+class ClassifierOptions(NetworkOptions):
     """A network that is a running classifier: ``resnetD`` are the CIFAR ones, of D layers."""
 
     backbone: Literal["conv4", "resnet8", "resnet20", "resnet32"]
@@ -23,6 +34,13 @@ class ClassifierOptions(Block):
         if self.backbone != "conv4" and self.downsample != "stride":
             raise ValueError(f"backbone {self.backbone} goes with downsample stride")
         return self
+
+
+Model = Annotated[
+    Annotated[ClassifierOptions, Tag("ours")] | Annotated[OwnNetwork, Tag("own")],
+    ours_or_own("backbone"),
+    SerializeAsAny(),
+]
 
 
 class LongTailDraw(Block):
@@ -82,6 +100,6 @@ class LongTailTask(TaskOptions):
     kind: Literal["longtail"]
     dataset: DatasetOptions
     draw: LongTailDraw
-    model: ClassifierOptions
+    model: Model
     training: LongTailTraining
     test: LongTailTest

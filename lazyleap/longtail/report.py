@@ -51,7 +51,7 @@ def report(task: LongTailTask, groups: Sequence[Group]) -> Report:
             if (reader, factor) == (task.dataset.reader, imbalance)
         ],
         unlike=(
-            f"Ours are of {task.model.backbone}, width {task.model.width}, and "
+            f"Ours are of {task.model.words} and "
             f"{task.training.meta_iterations:,} steps; whether a meta set is taken off the "
             "training images first differs too."
         ),

@@ -6,11 +6,12 @@ import sys
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from lazyleap.datasets import READERS
 from lazyleap.datasets.options import DatasetOptions
+from lazyleap.registry import READERS
 
 DISTORTION = ("rotation", "shear", "scale", "shift", "stroke", "noise")
 GOOD = {
+    "none": {},
     "omniglot": {"splits": "lists", "size": 28},
     "cifar-fs": {"splits": "lists"},
     "fc100": {"splits": "lists"},
