@@ -177,15 +177,21 @@ class Terminal:
 
 
 def result(grid: str, run: str) -> str:
-    """The setting's primary metric in percent, such as ``accuracy@10 61.9 ± 0.9 %``; "" if none."""
+    """The setting's primary metric, such as ``accuracy 61.9 (61.0 .. 62.8) %``; "" if none.
+
+    Of attacks also the queries: a share alone hides what it cost. What is chance is marked.
+    """
     path = folders.evaluated(grid, run) / "metrics.json"
     try:
         found = json.loads(path.read_text())
         name = found["primary"]
-        value, ci95 = (100 * found["metrics"][name][key] for key in ("value", "ci95"))
+        value, low, high = (100 * found["metrics"][name][key] for key in ("value", "low", "high"))
+        cost = found["metrics"].get("queries_mean_all")
+        queries = f", {cost['value']:,.0f} queries (failures at the limit)" if cost else ""
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-    return f"{name} {value:.1f} ± {ci95:.1f} %"
+    chance = ", at chance" if found.get("at_chance") else ""
+    return f"{name} {value:.1f} ({low:.1f} .. {high:.1f}) %{queries}{chance}"
 
 
 def summary(path: Path) -> Table | None:

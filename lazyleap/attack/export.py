@@ -50,5 +50,5 @@ def export(setting: Setting, theta: Tree, data: Prepared) -> Exported:
 def describe(facts: Mapping[str, str]) -> str:
     """What it is for, its input and output, and how attacks with it went."""
     found = json.loads(facts["metrics"]).items()
-    rows = [f"| {name} | {value:,.4g} ± {ci95:,.3g} |" for name, (value, ci95) in found]
+    rows = [f"| {name} | {v:,.4g} ({low:,.4g} .. {high:,.4g}) |" for name, (v, low, high) in found]
     return WORDS.format(**facts, **json.loads(facts["image"]), scores="\n".join(rows))

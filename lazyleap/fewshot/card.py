@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazyleap.blocks import network_words
+from lazyleap.onnx.card import percent
+from lazyleap.onnx.metadata import ENDS
 
 ADAPT = """\
 ## `adapt.onnx`: learns a new task inside ONNX Runtime
@@ -69,10 +71,11 @@ def describe(facts: Mapping[str, str]) -> str:
 
 
 def _summary(facts: Mapping[str, str], model: Mapping[str, Any]) -> str:
-    value, ci95 = 100 * float(facts["value"]), 100 * float(facts["ci95"])
+    score = percent(*(float(facts[key]) for key in ENDS))
+    chance = ", which is chance" if json.loads(facts["at_chance"]) else ""
     return (
         f"{facts['classes']}-way {facts['shot']}-shot classification: {network_words(model)}, "
         f"meta-learned by {facts['algorithm']} with estimator {facts['estimator']} over "
         f"{facts['horizon']} inner steps. Test `{facts['metric']}` after learning each episode's "
-        f"support set: {value:.1f} ± {ci95:.1f} %.\n"
+        f"support set: {score}{chance}.\n"
     )

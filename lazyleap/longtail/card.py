@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazyleap.blocks import network_words
+from lazyleap.onnx.card import percent
 
 MODEL = """\
 ## `model.onnx`: the classifier
@@ -53,19 +54,21 @@ def _summary(facts: Mapping[str, str], model: Mapping[str, Any]) -> str:
 
 def _errors(facts: Mapping[str, str]) -> str:
     groups = {
-        "error": "all classes",
+        "error": "all images",
+        "balanced_error": "all classes, each counted alike",
         "error@many": f"classes of more than {facts['many']} training images",
         "error@medium": "classes between",
         "error@few": f"classes of fewer than {facts['few']} training images",
     }
     scores = json.loads(facts["metrics"])
     rows = [
-        f"| {words} | {100 * scores[name][0]:.1f} ± {100 * scores[name][1]:.1f} % |"
+        f"| {words} | {percent(*scores[name])} |"
         for name, words in groups.items()
         if name in scores
     ]
     head = "| top-1 test error | 95% interval over test images |\n|---|---|"
-    return "\n".join([head, *rows]) + "\n"
+    chance = "\nThat is no better than chance.\n" if json.loads(facts["at_chance"]) else ""
+    return "\n".join([head, *rows]) + "\n" + chance
 
 
 def _classes(facts: Mapping[str, str]) -> str:

@@ -24,6 +24,11 @@ def card(facts: Mapping[str, str], words: str, checks: Sequence[Check]) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def percent(value: float, low: float, high: float) -> str:
+    """A share of 1 with the ends of its interval."""
+    return f"{100 * value:.1f} ({100 * low:.1f} .. {100 * high:.1f}) %"
+
+
 def _checks(checks: Sequence[Check]) -> str:
     names = ("file", "what", "by", "cases", "largest difference", "allowed")
     lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]

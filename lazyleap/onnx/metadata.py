@@ -9,6 +9,8 @@ from typing import Any
 
 import onnx
 
+ENDS = ("value", "low", "high")  # of a score: itself and its 95% interval
+
 
 def facts(setting: Mapping[str, Any], metrics: Mapping[str, Any], commit: str) -> dict[str, str]:
     """Names and values, all strings as ``metadata_props`` asks; what is structured is JSON.
@@ -16,12 +18,13 @@ def facts(setting: Mapping[str, Any], metrics: Mapping[str, Any], commit: str) -
     Args:
         setting: the resolved run with normalisation, image, classes, dataset_digest, licence and
             citation, as training left it in ``setting.json``.
-        metrics: the run's ``metrics.json``.
+        metrics: the run's ``metrics.json``; ``metric`` is its primary one or, where there is one,
+            that at the setting's ``own`` horizon, which is how the file is to be used.
         commit: of the code that writes the file.
     """
-    primary = metrics["primary"]
+    metric = metrics.get("own", metrics["primary"])
     all_scores = metrics["metrics"]
-    score = all_scores[primary]
+    score = all_scores[metric]
     plain = ("grid", "estimator", "algorithm", "horizon", "seed", "classes")
     rate = setting["algorithm_options"].get("inner_lr")
     said = ("dataset_digest", "licence", "citation")
@@ -36,11 +39,11 @@ def facts(setting: Mapping[str, Any], metrics: Mapping[str, Any], commit: str) -
         "normalisation": json.dumps(setting["normalisation"]),
         "dataset": str(metrics["dataset"]),
         **{key: str(setting[key]) for key in said},
-        "metric": str(primary),
-        "value": f"{score['value']:.4f}",
-        "ci95": f"{score['ci95']:.4f}",
+        "metric": str(metric),
+        **{key: f"{score[key]:.4f}" for key in ENDS},
+        "at_chance": json.dumps(score.get("at_chance", False)),
         "metrics": json.dumps(
-            {name: [round(s["value"], 4), round(s["ci95"], 4)] for name, s in all_scores.items()}
+            {name: [round(s[key], 4) for key in ENDS] for name, s in all_scores.items()}
         ),
         "test_digest": str(metrics["test_digest"]),
         "params_fingerprint": fingerprint(setting),

@@ -63,7 +63,7 @@ def test_the_file_has_the_error_that_its_card_says(exported, run):
     error = 100 * float((found != np.load(labels)).mean())
     folder = exported / "artifacts/export/quick" / run
     card = (folder / "model_card.md").read_text()
-    assert f"| all classes | {error:.1f} ± " in card
+    assert f"| all images | {error:.1f} (" in card
     for words in ("more than 15 training images", "classes between", "fewer than 5 training"):
         assert words in card
     checks = json.loads((folder / "parity.json").read_text())
