@@ -62,4 +62,4 @@ def normalised(grad: Tensor) -> Tensor:
     """``max(-grad, 0)`` with sum 1; all zero where no example would have helped."""
     helpful = (-grad).clamp(min=0)
     total = helpful.sum()
-    return helpful / total if total > 0 else helpful
+    return torch.where(total > 0, helpful / total, helpful)

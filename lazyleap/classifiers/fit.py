@@ -16,19 +16,24 @@ from lazyleap.classifiers.options import Classifier
 from lazyleap.classifiers.scores import Scores, require_finite
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import DivergedError
+from lazyleap.models.layout import channels_last
 from lazyleap.seeding import generator
 from lazyleap.statistics import proportion
+from lazyleap.training.adam import Adam
+from lazyleap.training.watch import Watch
 
 Rows = NDArray[np.int64]
 Tick = Callable[[int, int, float], None]
 """Told steps done, steps in all, and the last loss."""
 CPU = torch.device("cpu")
+READ = 10  # steps from one look at the loss to the next
 CHUNK = 500  # images a forward pass without a graph
 
 
 def pixels(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     """Bytes ``[n, C, H, W]`` as numbers in 0..1, of torch's default dtype."""
-    return torch.from_numpy(np.array(images)).to(device, torch.get_default_dtype()) / 255
+    found = torch.from_numpy(np.array(images)).to(device, torch.get_default_dtype())
+    return channels_last(found) / 255
 
 
 def fit(network: nn.Module, data: ImageSet, rows: Rows, options: Classifier, tick: Tick) -> None:
@@ -40,29 +45,34 @@ def fit(network: nn.Module, data: ImageSet, rows: Rows, options: Classifier, tic
     Raises:
         DivergedError: when the loss is not finite, or a parameter or statistic in the end.
     """
-    device = next(network.parameters()).device
-    optimizer = torch.optim.Adam(network.parameters(), lr=options.lr)
+    network.train().to(memory_format=torch.channels_last)
+    parameters: list[Tensor] = list(network.parameters())
+    device, adam, watch = parameters[0].device, Adam(parameters), Watch()
     size = min(options.batch, len(rows))
     an_epoch = len(rows) // size
     total, done = options.epochs * an_epoch, 0
-    network.train()
     for epoch in range(options.epochs):
         order = rows[generator(options.seed, "order", epoch).permutation(len(rows))]
         for batch in np.split(order[: an_epoch * size], an_epoch):
             rate = 0.5 * options.lr * (1 + math.cos(math.pi * done / total))
-            optimizer.param_groups[0]["lr"] = rate
             loss = _loss(network, data, batch, device)
-            value = float(loss.detach())
-            if not math.isfinite(value):
-                raise DivergedError(f"loss is {value} at step {done}; lower lr ({options.lr:g})")
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            watch.see(done, {"loss": loss})
+            grads = torch.autograd.grad(loss, parameters, materialize_grads=True)
+            with torch.no_grad():
+                torch._foreach_copy_(parameters, adam.moved(parameters, list(grads), rate))
             done += 1
-            tick(done, total, value)
+            if done % READ == 0 or done == total:
+                tick(done, total, _read(watch, options))
     if name := not_finite(network.state_dict()):
         raise DivergedError(f"'{name}' is not finite after {done} steps; lower lr ({options.lr:g})")
     network.eval()
+
+
+def _read(watch: Watch, options: Classifier) -> float:
+    try:
+        return watch.read()["loss"]
+    except DivergedError as error:
+        raise DivergedError(f"{error}; lower lr ({options.lr:g})") from error
 
 
 def answers(scores: Scores, data: ImageSet, rows: Rows, device: torch.device) -> Tensor:

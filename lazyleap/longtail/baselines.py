@@ -28,14 +28,18 @@ class Fixed:
     ) -> None:
         self.class_weights, self.since, self.margins = class_weights, since, margins
 
-    def learn(self, iteration: int, classifier: Tree, share: float, *, describe: bool) -> Metrics:
+    def learn(self, iteration: int, classifier: Tree, share: float) -> dict[str, Tensor]:
         """Nothing to learn."""
+        return {}
+
+    def describe(self) -> Metrics:
+        """Nothing to say."""
         return {}
 
     def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy ``[n]``, the margin taken off."""
         if self.margins is not None:
-            own = functional.one_hot(labels, logits.shape[1])
+            own = labels[:, None] == torch.arange(logits.shape[1], device=labels.device)
             logits = logits - own * self.margins.to(logits)[labels, None]
         return functional.cross_entropy(logits, labels, reduction="none")
 

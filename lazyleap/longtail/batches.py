@@ -14,6 +14,7 @@ from lazyleap.bilevel import Batch
 from lazyleap.datasets.indices import Indices
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.errors import InputError
+from lazyleap.models.layout import channels_last
 from lazyleap.seeding import generator
 
 
@@ -100,4 +101,4 @@ def augmented(
     columns = (right[:, None] + torch.arange(width)).to(images.device)
     each = torch.arange(n, device=images.device)[:, None, None]
     cut = wide.permute(0, 2, 3, 1)[each, rows[:, :, None], columns[:, None, :]]
-    return cut.permute(0, 3, 1, 2).contiguous()
+    return channels_last(cut.permute(0, 3, 1, 2))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -12,8 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from lazyleap.bilevel import Batch, Tree, copy, leaf, norm, not_finite, zeros
+from lazyleap.bilevel import Batch, Tree, copy, detach, leaf, not_finite
 from lazyleap.errors import InputError
+from lazyleap.models.layout import channels_last, chosen, flat, shaped
+from lazyleap.training.watch import Watch
 
 PREFIX = "classifier/"
 
@@ -43,10 +46,8 @@ class Descent:
 
 
 class Taken(NamedTuple):
-    """A real step: weighted loss, gradient norm, and ``losses``, ``weights``, ``hits [n]``."""
+    """Of a real step, the examples' weights and which were right, ``[n]``."""
 
-    loss: Tensor
-    gradient_norm: Tensor
     weights: Tensor
     hits: Tensor
 
@@ -58,10 +59,16 @@ class Classifier:
     """
 
     def __init__(self, network: nn.Module, descent: Descent) -> None:
-        self._network, self.descent = network, descent
-        self.parameters = copy(dict(network.named_parameters()))
+        self._network, self.descent, self.watch = network, descent, Watch()
+        self._like = detach(dict(network.named_parameters()))
+        self._flat = flat(self._like)
+        self._momentum = torch.zeros_like(self._flat)
         self.buffers = copy(dict(network.named_buffers()))
-        self._momentum = zeros(self.parameters)
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """The network's, now; later steps leave them as they are."""
+        return shaped(self._flat, self._like)
 
     def step(
         self,
@@ -69,10 +76,12 @@ class Classifier:
         batch: Batch,
         losses: Callable[[Tensor, Tensor], Tensor],
         weigh: Callable[[Tensor], Tensor],
+        seen: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> Taken:
-        """One real step along ``sum_i w_i grad loss_i``; none where that is not finite.
+        """One real step along ``sum_i w_i grad loss_i``; none once a number was not finite.
 
-        ``losses`` gives ``[n]`` from logits and labels, ``weigh`` the weights ``[n]`` from these.
+        ``losses`` gives ``[n]`` from logits and labels, ``weigh`` the weights ``[n]`` from these;
+        ``seen`` are other numbers that must be finite. None is read here.
         """
         point, buffers = {n: leaf(p) for n, p in self.parameters.items()}, copy(self.buffers)
         logits = self._train(point, buffers, batch.inputs)
@@ -80,13 +89,12 @@ class Classifier:
         weights = weigh(each.detach())
         loss = (weights * each).sum()
         found = torch.autograd.grad(loss, list(point.values()), materialize_grads=True)
-        grad = dict(zip(point, found, strict=True))
-        length = norm(grad)
-        if bool(loss.isfinite() & length.isfinite()):
-            self._move(grad, self.descent.lr * self.descent.share(iteration))
-            self.buffers = buffers
-        hits = logits.detach().argmax(1) == batch.targets
-        return Taken(loss.detach(), length, weights, hits)
+        grad = flat(dict(zip(point, found, strict=True)))
+        own = {"train/loss": loss, "train/gradient_norm": grad.norm()}
+        alive = self.watch.see(iteration, {**seen, **own})
+        self._move(grad, self.descent.lr * self.descent.share(iteration), alive)
+        self.buffers = chosen(alive, buffers, self.buffers)
+        return Taken(weights, logits.detach().argmax(1) == batch.targets)
 
     def _train(self, parameters: Tree, buffers: Tree, images: Tensor) -> Tensor:
         """Batch statistics; ``buffers`` take them in, and they are nobody else's."""
@@ -94,13 +102,10 @@ class Classifier:
         logits: Tensor = torch.func.functional_call(self._network.train(), whole, (images,))
         return logits
 
-    def _move(self, grad: Tree, rate: float) -> None:
-        options, w = self.descent, self.parameters
-        self._momentum = {
-            n: options.momentum * m + grad[n] + options.weight_decay * w[n]
-            for n, m in self._momentum.items()
-        }
-        self.parameters = {n: p - rate * self._momentum[n] for n, p in w.items()}
+    def _move(self, grad: Tensor, rate: float, alive: Tensor) -> None:
+        options, w = self.descent, self._flat
+        self._momentum = options.momentum * self._momentum + grad + options.weight_decay * w
+        self._flat = torch.where(alive, w - rate * self._momentum, w)
 
     def answer(self, images: Tensor) -> Tensor:
         """Logits with running statistics, without a graph."""
@@ -121,15 +126,16 @@ class Classifier:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state`."""
-        self.parameters, self.buffers = dict(state["parameters"]), dict(state["buffers"])
-        self._momentum = dict(state["momentum"])
+        self._flat = flat({n: state["parameters"][n] for n in self._like})
+        self.buffers, self._momentum = dict(state["buffers"]), state["momentum"]
 
 
 def answer(network: nn.Module, tree: Tree, images: Tensor, chunk: int = 500) -> Tensor:
     """Logits ``[n, classes]`` of the classifier ``tree``, ``chunk`` images at a time."""
+    whole = {n: channels_last(p) for n, p in tree.items()}
     with torch.no_grad():
         parts = [
-            torch.func.functional_call(network.eval(), dict(tree), (piece,))
+            torch.func.functional_call(network.eval(), whole, (piece,))
             for piece in torch.split(images, chunk)
         ]
     return torch.cat(parts)

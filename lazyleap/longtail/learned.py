@@ -13,14 +13,15 @@ from torch.nn import functional
 from lazyleap.algorithms import Weighted, Weighting
 from lazyleap.algorithms.reweight import EPS, normalised, zero
 from lazyleap.algorithms.weighting import WeightedStep, in_order
-from lazyleap.bilevel import Batch, Task, Tree, detach, norm
+from lazyleap.bilevel import Batch, Task, Tree, norm
 from lazyleap.errors import DivergedError
-from lazyleap.estimators import Estimator, MetaGradient
+from lazyleap.estimators import Estimator, MetaGradient, Path
 from lazyleap.longtail.batches import MetaStream, Stream
 from lazyleap.longtail.means import ClassMeans
 from lazyleap.training.loop import Metrics
 from lazyleap.training.meta_learner import travel
 from lazyleap.training.outer import OuterOptimizer
+from lazyleap.training.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -65,22 +66,32 @@ class Examples:
     ) -> None:
         self._problem, self._estimator, self._ahead = problem, estimator, ahead
         self._means, self._patience = means, patience
-        self._now = torch.empty(0)
-        self._idle = 0
+        self._now = self._idle = self._longest = torch.zeros((), dtype=torch.int64)
+        self._path: Path | None = None
 
-    def learn(self, iteration: int, classifier: Tree, share: float, *, describe: bool) -> Metrics:
+    def learn(self, iteration: int, classifier: Tree, share: float) -> dict[str, Tensor]:
         """Solve the meta-problem at the classifier as it is, alpha being ``share`` of its rate."""
         problem = self._problem(classifier=classifier, share=share)
         task = self._ahead.task(iteration, lambda batch: self._means.of(batch.targets))
         meta = self._estimator(problem, zero(task_batch(task)), [task])
-        self._now = normalised(meta.grad[EPS])
-        self._idle = 0 if bool(self._now.any()) else self._idle + 1
-        if self._idle >= self._patience:
+        self._path, self._now = meta.paths[0], normalised(meta.grad[EPS])
+        before = self._idle.to(self._now.device)
+        self._idle = torch.where(self._now.any(), 0, before + 1)
+        self._longest = torch.maximum(self._longest.to(self._now.device), self._idle)
+        return watched(meta)
+
+    def describe(self) -> Metrics:
+        """Where student and teacher went, and whether any example got a weight.
+
+        Raises:
+            DivergedError: if none did for ``patience`` mini-batches in a row, now or before.
+        """
+        if int(self._longest) >= self._patience:
             raise DivergedError(
-                f"no example of the last {self._idle} mini-batches got a weight "
-                f"(at iteration {iteration})"
+                f"no example of {int(self._longest)} mini-batches in a row got a weight"
             )
-        return describe_meta(meta, describe=describe) | {"weights/all_zero": float(self._idle > 0)}
+        assert self._path is not None
+        return travel(self._path) | {"weights/all_zero": float(self._idle > 0)}
 
     def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy ``[n]``."""
@@ -115,16 +126,24 @@ class Net:
         optimizer: OuterOptimizer,
     ) -> None:
         self._problem, self._estimator, self._ahead = problem, estimator, ahead
-        self._optimizer = optimizer
+        self._optimizer, self._watch, self._lr = optimizer, Watch(), 0.0
+        self._path: Path | None = None
 
-    def learn(self, iteration: int, classifier: Tree, share: float, *, describe: bool) -> Metrics:
+    def learn(self, iteration: int, classifier: Tree, share: float) -> dict[str, Tensor]:
         """One meta-step of V at the classifier as it is, alpha being ``share`` of its rate."""
         problem = self._problem(classifier=classifier, share=share)
         task = self._ahead.task(iteration, _by_theta)
         meta = self._estimator(problem, self._optimizer.theta, [task])
-        found = describe_meta(meta, describe=describe)
-        lr = self._optimizer.move(iteration, meta.grad, found["train/meta_gradient_norm"])
-        return found if lr is None else found | {"train/outer_lr": lr}
+        seen = watched(meta)
+        alive, length = self._watch.see(iteration, seen), seen["train/meta_gradient_norm"]
+        self._path = meta.paths[0]
+        self._lr = self._optimizer.move(iteration, meta.grad, length, alive)
+        return seen
+
+    def describe(self) -> Metrics:
+        """Where student and teacher went, and V's rate."""
+        assert self._path is not None
+        return travel(self._path) | {"train/outer_lr": self._lr}
 
     def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy ``[n]``."""
@@ -160,10 +179,6 @@ def task_batch(task: Task) -> Weighted:
     return found  # type: ignore[no-any-return]
 
 
-def describe_meta(meta: MetaGradient, *, describe: bool) -> Metrics:
-    """Meta-loss and gradient norm; with ``describe`` also where student and teacher went."""
-    found = {
-        "train/outer_loss": float(meta.loss),
-        "train/meta_gradient_norm": float(norm(detach(meta.grad))),
-    }
-    return found | (travel(meta.paths[0]) if describe else {})
+def watched(meta: MetaGradient) -> dict[str, Tensor]:
+    """Meta-loss and gradient norm."""
+    return {"train/outer_loss": meta.loss, "train/meta_gradient_norm": norm(meta.grad)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import Any, Protocol
 
@@ -21,8 +20,15 @@ WEIGHTING = "weighting/"
 class Weigher(Protocol):
     """How much each example of a mini-batch counts in the classifier's real step."""
 
-    def learn(self, iteration: int, classifier: Tree, share: float, *, describe: bool) -> Metrics:
-        """What is to be learned before the step; ``share`` is the rate's share of its peak."""
+    def learn(self, iteration: int, classifier: Tree, share: float) -> dict[str, Tensor]:
+        """What is to be learned before the step; ``share`` is the rate's share of its peak.
+
+        Gives the numbers that must be finite, by tag, and reads none.
+        """
+        ...
+
+    def describe(self) -> Metrics:
+        """What the log wants to know of the last time; DivergedError if it is past learning."""
         ...
 
     def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -77,25 +83,24 @@ class WeightedLearner:
         return copy(own | {WEIGHTING + n: p for n, p in self.weigher.theta.items()})
 
     def step(self, iteration: int, *, describe: bool) -> Metrics:
-        """One training step; with ``describe`` also what the log wants to know of it."""
+        """One training step; with ``describe`` what the log wants to know of it."""
         share = self.classifier.descent.share(iteration)
         parameters = self.classifier.parameters
-        found = self.weigher.learn(iteration, parameters, share, describe=describe)
-        if not all(map(math.isfinite, found.values())):
-            return found  # the loop stops; the classifier is still the last good one
+        seen = self.weigher.learn(iteration, parameters, share)
         batch = self.stream[iteration]
         weigh = partial(self.weigher.weights, iteration, labels=batch.targets)
-        taken = self.classifier.step(iteration, batch, self.weigher.losses, weigh)
+        taken = self.classifier.step(iteration, batch, self.weigher.losses, weigh, seen)
         self.means.update(batch.targets, taken.weights)
-        found |= {
-            "train/loss": float(taken.loss),
-            "train/gradient_norm": float(taken.gradient_norm),
-            "train/lr": self.classifier.descent.lr * share,
-        }
         if not describe:
-            return found
+            return {}
         self.seen = batch, taken.weights
-        return found | self._describe(taken)
+        rate = {"train/lr": self.classifier.descent.lr * share}
+        return self.classifier.watch.read() | self.weigher.describe() | rate | self._describe(taken)
+
+    def check(self) -> None:
+        """DivergedError if a loss, a gradient or the weights are past learning."""
+        self.classifier.watch.read()
+        self.weigher.describe()
 
     def _describe(self, taken: Taken) -> Metrics:
         classes = enumerate(self.means.values.tolist())

@@ -17,15 +17,11 @@ class ClassMeans:
 
     def update(self, labels: Tensor, weights: Tensor) -> None:
         """Take in a mini-batch, unless nothing in it counted."""
-        if not bool(weights.any()):
-            return
-        classes = len(self.values)
-        counts = torch.bincount(labels, minlength=classes)
-        order = labels.argsort(stable=True)  # sums in a fixed order, on a GPU too
-        parts = torch.split((len(labels) * weights)[order], counts.tolist())
-        sums = torch.stack([part.sum() for part in parts])
+        each = torch.arange(len(self.values), device=labels.device)
+        of_class = each[:, None] == labels  # summed in a fixed order, on a GPU too
+        counts, sums = of_class.sum(1), len(labels) * torch.where(of_class, weights, 0).sum(1)
         moved = self.decay * self.values + (1 - self.decay) * sums / counts.clamp(min=1)
-        self.values = torch.where(counts > 0, moved, self.values)
+        self.values = torch.where((counts > 0) & weights.any(), moved, self.values)
 
     def of(self, labels: Tensor) -> Tensor:
         """Weights ``[n]`` of a batch that got none of its own, with sum 1."""

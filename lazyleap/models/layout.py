@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lazyleap.bilevel import Tree
+
 
 def channels_last(tensor: Tensor) -> Tensor:
     """The same numbers; where they are ``[n, C, H, W]``, those of one place side by side.
@@ -21,3 +23,34 @@ def channels_last(tensor: Tensor) -> Tensor:
     if channels == 1:
         return tensor.contiguous().as_strided(tensor.shape, (height * width, 1, width, 1))
     return tensor.contiguous(memory_format=torch.channels_last)
+
+
+def flat(tree: Tree) -> Tensor:
+    """All numbers of a tree one after the other, ``[total]``, in the order that they are laid out.
+
+    One call then does for all tensors what else takes one each.
+    """
+    return torch.cat([_innermost(p).reshape(-1) for p in tree.values()])
+
+
+def shaped(numbers: Tensor, like: Tree) -> dict[str, Tensor]:
+    """The tree of :func:`flat`'s ``numbers``, views of them, with names and shapes of ``like``."""
+    parts = torch.split(numbers, [p.numel() for p in like.values()])
+    return {
+        n: part.view(_innermost(p).shape).permute(0, 3, 1, 2) if p.dim() == 4 else part.view_as(p)
+        for part, (n, p) in zip(parts, like.items(), strict=True)
+    }
+
+
+def chosen(alive: Tensor, new: Tree, old: Tree) -> dict[str, Tensor]:
+    """``new`` where ``alive``, a scalar on the device, else ``old``: two calls for each dtype."""
+    found = dict(new)
+    for dtype in {p.dtype for p in new.values()}:
+        part = {n: p for n, p in new.items() if p.dtype == dtype}
+        numbers = torch.where(alive, flat(part), flat({n: old[n] for n in part}))
+        found |= shaped(numbers, part)
+    return found
+
+
+def _innermost(tensor: Tensor) -> Tensor:
+    return tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor

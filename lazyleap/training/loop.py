@@ -29,7 +29,14 @@ class Learner(Protocol):
         ...
 
     def step(self, iteration: int, *, describe: bool) -> Metrics:
-        """One iteration; leaves theta as it was where a loss or gradient is not finite."""
+        """One iteration; with ``describe`` what there is to log of it, else no number is read.
+
+        Where a loss or gradient is not finite theta stays as it was, from then on.
+        """
+        ...
+
+    def check(self) -> None:
+        """DivergedError if a step up to now was not finite; this reads."""
         ...
 
     def validate(self) -> Metrics:
@@ -120,7 +127,7 @@ def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) ->
         OutOfTimeError: when the time budget ends first; the state is stored.
     """
     deadline = time.monotonic() + (plan.max_seconds or math.inf)
-    stored = time.monotonic()
+    stored, shown = time.monotonic(), Metrics()
     if not plan.iterations:
         _validate(learner, plan, progress, observer)
     while progress.iteration < plan.iterations:
@@ -128,7 +135,8 @@ def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) ->
         describe = i % plan.log_every == 0 or i + 1 == plan.iterations
         metrics, seconds = _timed_step(learner, plan, progress, describe)
         progress.iteration = i + 1
-        observer.tick(progress, metrics)
+        shown = metrics or shown  # the last that are known
+        observer.tick(progress, shown)
         if describe:
             memory = peak_memory_mib()
             observer.log(i, metrics | {"cost/seconds": seconds, "cost/peak_memory_mib": memory})
@@ -167,6 +175,7 @@ def _timed_step(
 
 
 def _require_finite(learner: Learner, i: int) -> None:
+    learner.check()
     if name := not_finite(learner.theta):
         raise DivergedError(f"'{name}' of theta is not finite after iteration {i}")
 

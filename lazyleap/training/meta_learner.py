@@ -11,6 +11,7 @@ from lazyleap.bilevel import Bilevel, Task, Tree, dot, norm, subtract
 from lazyleap.estimators import Estimator, MetaGradient, Path
 from lazyleap.training.loop import Metrics
 from lazyleap.training.outer import OuterOptimizer, OuterOptions
+from lazyleap.training.watch import Watch
 
 
 class MetaLearner:
@@ -40,7 +41,7 @@ class MetaLearner:
         self.problem, self.estimator = problem, estimator
         self._scored = scored
         self.sample, self.accuracy, self._score = sample, accuracy, score
-        self._outer = OuterOptimizer(theta, outer)
+        self._outer, self._watch = OuterOptimizer(theta, outer), Watch()
 
     @property
     def theta(self) -> dict[str, Tensor]:
@@ -48,16 +49,17 @@ class MetaLearner:
         return self._outer.theta
 
     def step(self, iteration: int, *, describe: bool) -> Metrics:
-        """One meta-iteration; with ``describe`` also what the log wants to know of it."""
+        """One meta-iteration; with ``describe`` what the log wants to know of it."""
         tasks = self.sample(iteration)
         theta = self.theta
         meta = self.estimator(self.problem, theta, tasks)
-        length = float(norm(meta.grad))
-        metrics = {"train/outer_loss": float(meta.loss), "train/meta_gradient_norm": length}
-        if describe:
-            metrics |= self._describe(theta, tasks, meta)
-        lr = self._outer.move(iteration, meta.grad, length)
-        return metrics if lr is None else metrics | {"train/outer_lr": lr}
+        length = norm(meta.grad)
+        seen = {"train/outer_loss": meta.loss, "train/meta_gradient_norm": length}
+        alive = self._watch.see(iteration, seen)
+        lr = self._outer.move(iteration, meta.grad, length, alive)
+        if not describe:
+            return {}
+        return self._watch.read() | {"train/outer_lr": lr} | self._describe(theta, tasks, meta)
 
     def _describe(self, theta: Tree, tasks: Sequence[Task], meta: MetaGradient) -> Metrics:
         scores = [
@@ -67,6 +69,10 @@ class MetaLearner:
         lengths = [travel(path) for path in meta.paths]
         mean = {key: sum(each[key] for each in lengths) / len(lengths) for key in lengths[0]}
         return {self._scored: sum(scores) / len(scores), **mean}
+
+    def check(self) -> None:
+        """DivergedError if a loss or a gradient was not finite."""
+        self._watch.read()
 
     def validate(self) -> Metrics:
         """Validation of theta as it is; ``validation/score`` is what decides."""
@@ -92,6 +98,9 @@ class Untrained:
     def step(self, iteration: int, *, describe: bool) -> Metrics:
         """Nothing to do."""
         return {}
+
+    def check(self) -> None:
+        """Nothing that could have gone wrong."""
 
     def validate(self) -> Metrics:
         """Nothing to judge."""

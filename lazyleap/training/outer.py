@@ -11,6 +11,8 @@ from torch import Tensor
 
 from lazyleap.bilevel import Tree, detach
 from lazyleap.blocks import Outer
+from lazyleap.models.layout import flat, shaped
+from lazyleap.training.adam import Adam
 
 Schedule = Literal["constant", "cosine", "step"]
 
@@ -47,39 +49,38 @@ class OuterOptimizer:
     """Theta and the optimiser that moves it along meta-gradients; ``theta`` is copied."""
 
     def __init__(self, theta: Tree, options: OuterOptions) -> None:
-        self._options = options
-        self._theta = {n: p.detach().clone().requires_grad_() for n, p in theta.items()}
-        kind = torch.optim.Adam if options.optimizer == "adam" else torch.optim.SGD
-        self._optimizer = kind(list(self._theta.values()), lr=options.lr)
+        self._options, self._like = options, detach(theta)
+        self._flat = flat(self._like)
+        self._adam = Adam([self._flat])
 
     @property
     def theta(self) -> dict[str, Tensor]:
-        """The meta-parameters now, off every tape."""
-        return detach(self._theta)
+        """The meta-parameters now, off every tape; a later move leaves them as they are."""
+        return shaped(self._flat, self._like)
 
-    def move(self, iteration: int, grad: Tree, length: float) -> float | None:
-        """One step along ``grad``, of norm ``length``, and its rate; none if that is not finite.
+    def move(self, iteration: int, grad: Tree, length: Tensor, alive: Tensor) -> float:
+        """One step along ``grad``, of norm ``length``, where ``alive``; its rate.
 
-        The loop then stops, and theta must still be the last good one.
+        Nothing is read: the two are scalars on theta's device. Where not alive theta stays as it
+        is, which the loop finds when it reads.
         """
-        if not math.isfinite(length):
-            return None
         options = self._options
         lr = rate(options.lr, options.schedule, iteration / options.iterations)
-        scale = min(1.0, options.clip_norm / length) if options.clip_norm and length else 1.0
-        for name, p in self._theta.items():
-            p.grad = grad[name] * scale
-        self._optimizer.param_groups[0]["lr"] = lr
-        self._optimizer.step()
+        along = flat({n: grad[n] for n in self._like})
+        if options.clip_norm:
+            along *= (options.clip_norm / length).clamp(max=1)
+        if options.optimizer == "adam":
+            (moved,) = self._adam.moved([self._flat], [along], lr)
+        else:
+            moved = self._flat - lr * along
+        self._flat = torch.where(alive, moved, self._flat)
         return lr
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on."""
-        return {"theta": self.theta, "optimizer": self._optimizer.state_dict()}
+        return {"theta": self.theta, "optimizer": self._adam.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state`."""
-        with torch.no_grad():
-            for name, p in self._theta.items():
-                p.copy_(state["theta"][name])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._flat = flat({n: state["theta"][n] for n in self._like})
+        self._adam.load_state(state["optimizer"])

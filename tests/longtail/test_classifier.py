@@ -96,11 +96,11 @@ def weighted(kind: str, estimator, horizon: int) -> WeightedLearner:
 def test_virtual_steps_leave_no_trace_in_the_classifier(kind, estimator):
     """Statistics are those of a network that saw the real batches alone, to the last bit."""
     learner = weighted(kind, ESTIMATORS[estimator], 3)
-    alone = network(running=True).train()
+    alone = network(running=True).train().to(memory_format=torch.channels_last)
     for i in range(6):
         before = learner.classifier.tree
         stored = copy(before)
-        learner.weigher.learn(i, learner.classifier.parameters, 1.0, describe=True)
+        learner.weigher.learn(i, learner.classifier.parameters, 1.0)
         assert all(torch.equal(p, stored[n]) for n, p in learner.classifier.tree.items())
         assert learner.classifier.tree.keys() == stored.keys()
         alone.load_state_dict(stored)

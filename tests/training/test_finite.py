@@ -84,7 +84,7 @@ def longtail() -> WeightedLearner:
 )
 @pytest.mark.parametrize("stopped", [plan(1), plan(9, checkpoint_seconds=0)], ids=["end", "store"])
 def test_a_theta_that_is_not_finite_is_neither_kept_nor_stored(make, words, stopped):
-    assert np.isfinite(list(make().step(0, describe=False).values())).all()  # no loss shows it
+    assert np.isfinite(list(make().step(0, describe=True).values())).all()  # no loss shows it
     observer, progress = Stored(), Progress()
     with pytest.raises(DivergedError, match=words):
         fit(make(), stopped, progress, observer)

@@ -12,7 +12,7 @@ from tests.cases import generator
 from tests.oracles.outer import Descent
 from tests.reference import assert_same
 
-N = 12
+N, ALIVE = 12, torch.tensor(True)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def gradients(i: int):
     return {"a": (i + 1) * draw(2, 3), "b": draw(4)}  # lengths from 1.5 to 30
 
 
-def length(grad) -> float:
-    return math.sqrt(sum(float(g.square().sum()) for g in grad.values()))
+def length(grad):
+    return sum(g.square().sum() for g in grad.values()).sqrt()
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
@@ -60,7 +60,7 @@ def test_it_moves_as_written_out_also_from_a_stored_state(optimizer, clip, sched
             state, ours = ours.state(), OuterOptimizer(gradients(99), options)
             ours.load_state(state)
         grad = gradients(i)
-        used = ours.move(i, grad, length(grad))
+        used = ours.move(i, grad, length(grad), ALIVE)
         theta = plain.move(theta, grad, i)
         assert used == pytest.approx(rate(0.2, schedule, i / N))
         assert_same(ours.theta, theta, rtol=0, atol=1e-12)
@@ -70,17 +70,17 @@ def test_it_moves_as_written_out_also_from_a_stored_state(optimizer, clip, sched
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])
 def test_what_is_not_finite_moves_nothing(broken):
     ours = OuterOptimizer(start(), OuterOptions("adam", 0.2, "constant", None, N))
-    ours.move(0, gradients(0), 1.0)
+    ours.move(0, gradients(0), torch.tensor(1.0), ALIVE)
     before = {n: p.clone() for n, p in ours.theta.items()}
     wrong = {n: p * broken for n, p in gradients(1).items()}
-    assert ours.move(1, wrong, broken) is None
+    ours.move(1, wrong, torch.tensor(broken), ~ALIVE)
     assert_same(ours.theta, before, rtol=0, atol=0)
 
 
 def test_theta_is_a_copy_without_a_tape():
     theta = start()
     ours = OuterOptimizer(theta, OuterOptions("sgd", 0.2, "constant", None, N))
-    ours.move(0, gradients(0), 1.0)
+    ours.move(0, gradients(0), torch.tensor(1.0), ALIVE)
     assert_same(theta, start(), rtol=0, atol=0)
     assert not any(p.requires_grad for p in ours.theta.values())
     assert not torch.equal(ours.theta["a"], theta["a"])
@@ -88,5 +88,5 @@ def test_theta_is_a_copy_without_a_tape():
 
 def test_a_gradient_of_zero_is_no_division_by_zero():
     ours = OuterOptimizer(start(), OuterOptions("sgd", 0.2, "constant", 1.0, N))
-    ours.move(0, {n: 0 * p for n, p in start().items()}, 0.0)
+    ours.move(0, {n: 0 * p for n, p in start().items()}, torch.tensor(0.0), ALIVE)
     assert_same(ours.theta, start(), rtol=0, atol=0)
