@@ -45,7 +45,7 @@ def fit(network: nn.Module, data: ImageSet, rows: Rows, options: Classifier, tic
     Raises:
         DivergedError: when the loss is not finite, or a parameter or statistic in the end.
     """
-    network.train().to(memory_format=torch.channels_last)
+    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     parameters: list[Tensor] = list(network.parameters())
     device, adam, watch = parameters[0].device, Adam(parameters), Watch()
     size = min(options.batch, len(rows))
