@@ -16,7 +16,7 @@ import torch
 from lazyleap.classifiers import store
 from pipeline.plan import plan
 from tests.attack.stages.project import META, SURROGATES, TARGETS, TASK, ZOO, make
-from tests.attack.stages.test_users_classifier import CLASSES, SIDE, own
+from tests.attack.stages.users import CLASSES, SIDE, users_target
 from tests.conftest import commit, copy, edit
 from tests.tags import ALL, defined, logged
 
@@ -86,7 +86,7 @@ def test_a_model_that_torch_exported_is_taken_in_with_its_weights_which_count(sm
     batch = {0: torch.export.Dim("n", min=1, max=999)}
     options = {"input_names": ["pixels"], "dynamic_shapes": (batch,), "verbose": False}
     torch.onnx.export(network.eval(), inputs, "mine/mine.onnx", **options)
-    edit(small / "params.yaml", lambda p: own(p, source="mine"))
+    edit(small / "params.yaml", lambda p: users_target(p, source="mine"))
     stages = repro("target@mine")
     assert stages == {"validate", f"prepare@{TASK}", "target@mine"}
     kept = small / f"data/prepare/quick/{TASK}/test/targets/mine"

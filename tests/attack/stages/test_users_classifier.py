@@ -7,70 +7,16 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from lazyleap.classifiers import store
 from lazyleap.errors import InputError
 from stages import evaluate, prepare, target, train
 from tests.attack.stages.project import SQUARE, TARGETS, TASK, ZOO
+from tests.attack.stages.users import CLASSES, SIDE, model, users_target
 from tests.conftest import edit
 from tests.stages.test_train import stage
-
-CLASSES, SIDE = 4, 16
-
-
-def model(path: Path, *, shape=("n", 1, SIDE, SIDE), outputs=CLASSES, last="logits", scale=1.0):
-    """Template matching: brightness of each quarter of the image; ``last``: how it ends."""
-    weights = np.zeros((SIDE, SIDE, outputs), np.float32)
-    for c in range(outputs):
-        weights[c % 4 * 4 : c % 4 * 4 + 4, :, c] = scale
-    nodes = [
-        helper.make_node("Flatten", ["pixels"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "weights"], ["scores"]),
-    ]
-    if last == "probabilities":
-        nodes.append(helper.make_node("Softmax", ["scores"], ["out"]))
-    elif last == "one-hot":
-        nodes += [
-            helper.make_node("ArgMax", ["scores"], ["best"], axis=1, keepdims=0),
-            helper.make_node("OneHot", ["best", "depth", "values"], ["out"]),
-        ]
-    elif last == "rarely nan":  # 0 / 0 where the first pixel is the brightest there is: LAST's
-        nodes += [
-            helper.make_node("Gather", ["flat", "place"], ["first"], axis=1),
-            helper.make_node("Less", ["first", "edge"], ["fine"]),
-            helper.make_node("Cast", ["fine"], ["factor"], to=TensorProto.FLOAT),
-            helper.make_node("Mul", ["scores", "factor"], ["kept"]),
-            helper.make_node("Div", ["kept", "factor"], ["out"]),
-        ]
-    elif last == "nan":
-        nodes += [
-            helper.make_node("Sub", ["scores", "scores"], ["zero"]),
-            helper.make_node("Div", ["zero", "zero"], ["out"]),
-        ]
-    else:
-        nodes.append(helper.make_node("Identity", ["scores"], ["out"]))
-    flat = weights.reshape(-1, outputs)
-    if shape[1:] != (1, SIDE, SIDE):
-        flat = np.zeros((int(np.prod(shape[1:])), outputs), np.float32)
-    graph = helper.make_graph(
-        nodes,
-        "mine",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, list(shape))],
-        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [shape[0], outputs])],
-        [
-            numpy_helper.from_array(flat, "weights"),
-            numpy_helper.from_array(np.array(outputs), "depth"),
-            numpy_helper.from_array(np.array([0, 1], np.float32), "values"),
-            numpy_helper.from_array(np.array([0]), "place"),
-            numpy_helper.from_array(np.float32(1.99), "edge"),
-        ],
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.save(made, path)
 
 
 def brighten_the_first_pixel_of_the_last_image():
@@ -80,14 +26,6 @@ def brighten_the_first_pixel_of_the_last_image():
     images[:, 0, 0, 0] = np.minimum(images[:, 0, 0, 0], 200)
     images[-1, 0, 0, 0] = 255
     np.save(path, images)
-
-
-def own(params, **changes):
-    item = {
-        "kind": "onnx", "task": TASK, "source": "mine.onnx", "input": "pixels", "mean": [0.5],
-        "std": [0.25], "outputs": "logits", "classes": CLASSES,
-    }  # fmt: skip
-    params["targets"] = {"mine": {**item, **changes}}
 
 
 @pytest.fixture
@@ -102,7 +40,7 @@ def workspace(ready, tmp_path, monkeypatch):
 @pytest.mark.parametrize("batch", ["n", 1], ids=["any batch", "one by one"])
 def test_it_is_attacked_as_any_other(workspace, last, batch):
     model(Path("mine.onnx"), last=last, shape=(batch, 1, SIDE, SIDE))
-    edit(Path("params.yaml"), lambda p: own(p, outputs=last))
+    edit(Path("params.yaml"), lambda p: users_target(p, outputs=last))
     target.main("mine")
     train.main(ZOO)
     evaluate.main(ZOO)
@@ -114,7 +52,7 @@ def test_it_is_attacked_as_any_other(workspace, last, batch):
 
 def test_the_normalisation_said_is_the_one_applied(workspace):
     model(Path("mine.onnx"))
-    edit(Path("params.yaml"), lambda p: own(p))
+    edit(Path("params.yaml"), lambda p: users_target(p))
     target.main("mine")
     import torch
 
@@ -183,7 +121,7 @@ def test_what_is_wrong_with_it_is_one_sentence(workspace, make, changes, sentenc
     brighten_the_first_pixel_of_the_last_image()
     if make:
         make(Path("mine.onnx"))
-    edit(Path("params.yaml"), lambda p: own(p, **changes))
+    edit(Path("params.yaml"), lambda p: users_target(p, **changes))
     with pytest.raises(InputError, match=sentence) as refusal:
         target.main("mine")
     assert "\n" not in str(refusal.value)
@@ -192,7 +130,7 @@ def test_what_is_wrong_with_it_is_one_sentence(workspace, make, changes, sentenc
 
 def test_an_answer_of_the_class_alone_is_attacked_but_marked_everywhere(workspace, capfd):
     model(Path("mine.onnx"), last="one-hot")
-    edit(Path("params.yaml"), lambda p: own(p, outputs="probabilities"))
+    edit(Path("params.yaml"), lambda p: users_target(p, outputs="probabilities"))
     target.main("mine")
     assert "warning: target 'mine': its scores move for 0 % of 32 images" in capfd.readouterr().err
     about = store.about(Path(f"data/prepare/quick/{TASK}/test/targets/mine"))
@@ -215,7 +153,7 @@ def test_an_answer_that_is_no_number_ends_the_attack_in_a_sentence(workspace):
     """The images are fine and so are their scores: the search comes to one that is not."""
     brighten_the_first_pixel_of_the_last_image()
     model(Path("mine.onnx"))
-    edit(Path("params.yaml"), lambda p: own(p))
+    edit(Path("params.yaml"), lambda p: users_target(p))
     target.main("mine")
     model(Path(f"data/prepare/quick/{TASK}/test/targets/mine/model.onnx"), last="rarely nan")
     edit(Path("params.yaml"), lambda p: p["algorithms"]["square"].update(share=0.9))
@@ -227,7 +165,7 @@ def test_an_answer_that_is_no_number_ends_the_attack_in_a_sentence(workspace):
 
 
 def test_the_program_ends_with_2(workspace):
-    edit(Path("params.yaml"), lambda p: own(p))
+    edit(Path("params.yaml"), lambda p: users_target(p))
     done = stage("target", "mine")
     assert done.returncode == 2
     assert done.stderr == "error: mine.onnx: there is no such file\n"
@@ -245,7 +183,7 @@ def test_a_users_images_in_folders_of_classes(workspace):
     model(Path("mine.onnx"))
 
     def photos(params):
-        own(params)
+        users_target(params)
         task = params["tasks"][TASK]
         task["draw"].update(images=12, held_out=4)
         task["dataset"] = {
