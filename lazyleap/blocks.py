@@ -54,7 +54,7 @@ class ReaderOptions(Block):
 
 
 class NetworkOptions(Block):
-    """What every network has: its name, or its class where it is a user's own."""
+    """What every network has: its name, or its class where it is a user's."""
 
     backbone: str
 
@@ -95,26 +95,26 @@ class Extension(Block):
 Named = Annotated[str, Field(pattern=":")]  # package.module:Name
 
 
-class OwnReader(ReaderOptions, Extension):
+class UserReader(ReaderOptions, Extension):
     """A user's reader of data."""
 
     WHAT, WORD = "reader", "reader"
     reader: Named
 
 
-class OwnNetwork(NetworkOptions, Extension):
+class UserNetwork(NetworkOptions, Extension):
     """A user's network."""
 
     WHAT, WORD = "network", "backbone"
     backbone: Named
 
 
-def ours_or_own(key: str) -> Discriminator:
-    """Tells a block that names a user's class under ``key`` from the project's own."""
+def ours_or_users(key: str) -> Discriminator:
+    """Tells a block that names a user's class under ``key`` from one of the project's."""
 
     def tag(given: Any) -> str:
         word = given.get(key) if isinstance(given, dict) else getattr(given, key, None)
-        return "own" if isinstance(word, str) and ":" in word else "ours"
+        return "users" if isinstance(word, str) and ":" in word else "ours"
 
     return Discriminator(tag)
 

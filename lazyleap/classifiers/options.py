@@ -30,7 +30,7 @@ class Classifier(Block):
 
 
 class TrainedTarget(Classifier):
-    """A target of this project's own making."""
+    """A target of this project's making."""
 
     kind: Literal["trained"]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SerializeAsAny, Tag, model_validator
 
-from lazyleap.blocks import Block, Count, Fraction, OwnReader, ReaderOptions, ours_or_own
+from lazyleap.blocks import Block, Count, Fraction, ReaderOptions, UserReader, ours_or_users
 
 Side = Annotated[int, Field(ge=8, le=1024)]  # pixels
 
@@ -46,7 +46,7 @@ class Mnist(ReaderOptions):
 
 
 class ImageNet(ReaderOptions):
-    """The user's own copy of ImageNet images and the published lists (``splits``: a folder)."""
+    """The user's copy of ImageNet images and the published lists (``splits``: a folder)."""
 
     reader: Literal["miniimagenet", "tieredimagenet"]
     splits: str
@@ -165,7 +165,7 @@ Ours = Annotated[
     Field(discriminator="reader"),
 ]
 DatasetOptions = Annotated[
-    Annotated[Ours, Tag("ours")] | Annotated[OwnReader, Tag("own")],
-    ours_or_own("reader"),
+    Annotated[Ours, Tag("ours")] | Annotated[UserReader, Tag("users")],
+    ours_or_users("reader"),
     SerializeAsAny(),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from lazyleap.models import Conv4, ResNet12, own, sizes
+from lazyleap.models import Conv4, ResNet12, sizes, users
 
 
 def build(options: Any, way: int, image: Mapping[str, int]) -> nn.Module:
@@ -18,7 +18,7 @@ def build(options: Any, way: int, image: Mapping[str, int]) -> nn.Module:
     Raises:
         InputError: if the images are not square or too small.
     """
-    if (found := own.network(options, way, image)) is not None:
+    if (found := users.network(options, way, image)) is not None:
         return found
     side, channels = sizes.side(image), image["channels"]
     if options.backbone == "resnet12":

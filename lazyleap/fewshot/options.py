@@ -10,11 +10,11 @@ from lazyleap.blocks import (
     Block,
     Count,
     NetworkOptions,
-    OwnNetwork,
     Seed,
     TaskOptions,
     Training,
-    ours_or_own,
+    UserNetwork,
+    ours_or_users,
 )
 from lazyleap.datasets.options import DatasetOptions
 
@@ -35,8 +35,8 @@ class ModelOptions(NetworkOptions):
 
 
 Model = Annotated[
-    Annotated[ModelOptions, Tag("ours")] | Annotated[OwnNetwork, Tag("own")],
-    ours_or_own("backbone"),
+    Annotated[ModelOptions, Tag("ours")] | Annotated[UserNetwork, Tag("users")],
+    ours_or_users("backbone"),
     SerializeAsAny(),
 ]
 

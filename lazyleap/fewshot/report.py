@@ -117,6 +117,6 @@ def _norm(model: NetworkOptions) -> list[str]:
             "queries of an episode see each other (transductive). Compare with transductive "
             "results only."
         ]
-    norm = getattr(model, "norm", None)  # a user's own network need not say
+    norm = getattr(model, "norm", None)  # a user's network need not say
     said = f"Normalisation by {norm}: each query is classified by itself (not transductive)."
     return [said] if norm else []

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from lazyleap.models import Conv4, Cosine, ResNetCifar, own, sizes
+from lazyleap.models import Conv4, Cosine, ResNetCifar, sizes, users
 from lazyleap.models.resnet_cifar import BLOCKS
 
 
@@ -24,7 +24,7 @@ def build(
     ``running``: with the running statistics that a classifier is used with; without them, the same
     network for inner steps, of the same parameter names. ``scale``: a cosine head times it.
     """
-    if (found := own.network(options, classes, image, running=running)) is not None:
+    if (found := users.network(options, classes, image, running=running)) is not None:
         return found
     side, channels, width, norm = sizes.side(image), image["channels"], options.width, options.norm
     network: Conv4 | ResNetCifar

@@ -11,12 +11,12 @@ from lazyleap.blocks import (
     Count,
     Momentum,
     NetworkOptions,
-    OwnNetwork,
     Rate,
     Seed,
     TaskOptions,
     Training,
-    ours_or_own,
+    UserNetwork,
+    ours_or_users,
 )
 from lazyleap.datasets.options import DatasetOptions
 
@@ -37,8 +37,8 @@ class ClassifierOptions(NetworkOptions):
 
 
 Model = Annotated[
-    Annotated[ClassifierOptions, Tag("ours")] | Annotated[OwnNetwork, Tag("own")],
-    ours_or_own("backbone"),
+    Annotated[ClassifierOptions, Tag("ours")] | Annotated[UserNetwork, Tag("users")],
+    ours_or_users("backbone"),
     SerializeAsAny(),
 ]
 

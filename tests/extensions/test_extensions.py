@@ -1,4 +1,4 @@
-"""A user's own code, outside the project and with no line of it changed: params.yaml names it."""
+"""A user's code, outside the project and with no line of it changed: params.yaml names it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WAVES = {
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    """A folder of one's own code; forgotten afterwards."""
+    """A folder of a user's code; forgotten afterwards."""
     shutil.copytree(OUTSIDE, tmp_path / "elsewhere")
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield tmp_path / "elsewhere"
@@ -61,10 +61,10 @@ def extended(elsewhere, project):
 def extend(params):
     params["extensions"] = "../elsewhere"
     params["tasks"]["waves"] = deepcopy(WAVES)
-    own = params["tasks"]["bars"] = deepcopy(params["tasks"]["glyphs"])
-    own["dataset"] = {"reader": "shapes:Shapes", "source": "../elsewhere/shapes.py"}
-    own["dataset"] |= {"size": 16, "images_per_class": 8}
-    own["model"] = {"backbone": "nets:Tiny", "maps": 4}
+    bars = params["tasks"]["bars"] = deepcopy(params["tasks"]["glyphs"])
+    bars["dataset"] = {"reader": "shapes:Shapes", "source": "../elsewhere/shapes.py"}
+    bars["dataset"] |= {"size": 16, "images_per_class": 8}
+    bars["model"] = {"backbone": "nets:Tiny", "maps": 4}
     rates = {"inner_lr": 0.1, "momentum": 0.0, "outer": OUTER}
     params["algorithms"]["boil"] = {"class": "boil:BOIL", **rates}
     params["algorithms"]["slow"] = {"class": "maml", **rates, "inner_lr": 0.01}

@@ -1,4 +1,4 @@
-"""A user's own network, named in params.yaml by ``package.module:Name``."""
+"""A user's network, named in params.yaml by ``package.module:Name``."""
 
 from __future__ import annotations
 
