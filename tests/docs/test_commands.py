@@ -1,0 +1,223 @@
+"""Every command of the documents runs: as it is typed, in a project whose settings take seconds."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.conftest import ROOT, commit, copy, edit
+from tests.docs.commands import commands
+from tests.longtail.project import TASK as TAIL
+from tests.longtail.project import shrink
+
+RUN, LEARNED, LABELS = "maml-lazy-k5", "maml-lazy-k10", "lt-reweight-lazy-k5"
+SHOWN = "runs.maml-lazy-k5.horizon=10"
+LIMIT = 400  # seconds of one command
+
+
+class Rule(NamedTuple):
+    """How a command is run: what is replaced in it, and whether it runs until it is stopped."""
+
+    pattern: str
+    replaced: tuple[tuple[str, str], ...] = ()
+    stays: str = ""  # what it prints once it stands
+    before: str = ""  # a command that the text around it takes for granted
+
+
+LEAST = (("--rounds 3", ""), ("--out docs/results/", "--rounds 1 --horizons 1,2 --out work/"))
+SMALL = (("--episodes 600", "--episodes 2"), ("--episodes 300", "--episodes 2"))
+RULES = (
+    Rule(r"make (test|test-system|check|mutants)|make VENV=path test|python -m tests\.mutation .*"),
+    Rule(r"pip install \."),
+    Rule(r"cd examples/web && npm ci && npm start"),
+    Rule(r"make run( ARGS=.*)?"),
+    Rule(r"make grid NAME=.*"),
+    Rule(r"make ui", stays="Prefect"),
+    Rule(r"dvc repro( .*)?"),
+    Rule(r"dvc (metrics|params) diff"),
+    Rule(r"dvc exp run -S .*"),
+    Rule(r"dvc exp apply", (("apply", "apply tried"),), before=f"dvc exp run -n tried -S {SHOWN}"),
+    Rule(r"dvc remote add -d NAME URL", (("NAME URL", "-f store ../store"),)),
+    Rule(r"dvc (push --run-cache|pull)", before="dvc remote add -f -d store ../store"),
+    Rule(r"git checkout dvc\.lock"),
+    Rule(r"prefect gcl update gpu --limit 2", before="prefect gcl create gpu --limit 1"),
+    Rule(r"python -m pipeline run .*"),
+    Rule(r"python -m pipeline serve .*", stays="every|cron|schedule"),
+    Rule(r"python -m stages\.export .*", (("RUN", LEARNED),)),
+    Rule(
+        r"python -m stages\.predict .*",
+        (("predict model.onnx", f"predict artifacts/export/quick/{LABELS}/model.onnx"),
+         ("IMAGES", "pictures/*/*.png")),
+    ),
+    Rule(r"python examples/adapt\.py .*", (("SUPPORT", "pictures"), ("QUERIES", "pictures/a"))),
+    Rule(r"python examples/web/bundle\.py .*"),
+    Rule(r"python examples/sinusoid\.py", (("sinusoid.py", "sinusoid.py --iterations 2"),)),
+    Rule(r"python -m benchmarks\.\w+ .*", LEAST),
+    Rule(r"python benchmarks/\w+\.py .*", (*SMALL, ("RUN", LEARNED))),
+    Rule(r"tensorboard --logdir .*", (("tensorboard", "tensorboard --port {port}"),), "http://"),
+)  # fmt: skip
+ELSEWHERE = {  # called by the continuous integration, or by tests of their own
+    "make": ROOT / ".ci" / "run",
+    "python -m tests.mutation": ROOT / "tests" / "mutation",
+    "pip install": ROOT / "tests" / "docs" / "test_commands.py",
+    "cd examples/web": ROOT / "tests" / "examples" / "test_web.py",
+}
+
+
+def rule_of(command: str) -> Rule:
+    (rule,) = [rule for rule in RULES if re.fullmatch(rule.pattern, command)]
+    return rule
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_of_the_documents_is_known_here(command):
+    assert rule_of(command)
+
+
+def small(params: dict[str, Any]) -> None:
+    """The settings that the documents name, of seconds each."""
+    params |= {"device": "cpu", "surrogates": {}, "targets": {}}
+    params["runs"] = {name: params["runs"][name] for name in (RUN, LEARNED, LABELS)}
+    params["tasks"] = {name: params["tasks"][name] for name in ("glyphs", TAIL)}
+    task = params["tasks"]["glyphs"]
+    task["dataset"].update(classes={"train": 12, "val": 6, "test": 6}, images_per_class=8)
+    task["draw"].update(validation_episodes=4, test_episodes=6)
+    task["model"]["width"] = 4
+    task["training"].update(meta_iterations=4, validate_every=2, log_every=2)
+    task["test"].update(curve_episodes=2, curve_steps=6)
+    shrink(params)
+
+
+def as_grid(name: str) -> Callable[[dict[str, Any]], None]:
+    """The small settings as those of a recorded grid, so that no data is fetched."""
+
+    def change(params: dict[str, Any]) -> None:
+        params |= {"root": "../..", "here": f"grids/{name}/", "grid": name}
+
+    return change
+
+
+def environment() -> dict[str, str]:
+    venv = Path(sys.prefix)
+    place = os.pathsep.join([str(venv / "bin"), os.environ["PATH"]])
+    ports = {"PREFECT_PORT": str(free_port()), "TENSORBOARD_PORT": str(free_port())}
+    return {**os.environ, **ports, "VENV": str(venv), "PATH": place, "PYTHONUNBUFFERED": "1"}
+
+
+def free_port() -> int:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return int(door.getsockname()[1])
+
+
+def shell(folder: Path, command: str) -> str:
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after ``make run``, with a few pictures beside it."""
+    folder = copy(tmp_path_factory.mktemp("walked") / "project")
+    edit(folder / "params.yaml", small)
+    for grid in (folder / "grids").iterdir():
+        shutil.copy(folder / "params.yaml", grid / "params.yaml")
+        edit(grid / "params.yaml", as_grid(grid.name))
+    commit(folder)
+    shell(folder, "dvc init -q --force >/dev/null 2>&1; make run")
+    shell(folder, "git add -A && git -c user.name=t -c user.email=t@localhost commit -qm results")
+    draw_pictures(folder)
+    return folder
+
+
+def draw_pictures(folder: Path) -> None:
+    import numpy as np
+    from PIL import Image
+
+    for i, name in enumerate("ab"):
+        (folder / "pictures" / name).mkdir(parents=True)
+        picture = np.zeros((28, 28), np.uint8)
+        picture[4 + 8 * i : 12 + 8 * i] = 255
+        for copy_ in range(2):
+            Image.fromarray(picture).save(folder / "pictures" / name / f"{copy_}.png")
+
+
+RUNNABLE = [c for c in commands() if not c.startswith(tuple(ELSEWHERE)) or "run" in c.split()[:2]]
+
+
+@pytest.mark.system
+@pytest.mark.timeout(2 * LIMIT)
+@pytest.mark.parametrize("command", [c for c in RUNNABLE if not rule_of(c).stays])
+def test_it_runs_as_it_is_typed(walked, command):
+    rule = rule_of(command)
+    for old, new in rule.replaced:
+        command = command.replace(old, new)
+    if rule.before:
+        shell(walked, rule.before)
+    shell(walked, command)
+
+
+@pytest.mark.system
+@pytest.mark.timeout(2 * LIMIT)
+@pytest.mark.parametrize("command", [c for c in commands() if rule_of(c).stays])
+def test_it_stands_until_it_is_stopped(walked, command, tmp_path):
+    rule = rule_of(command)
+    for old, new in rule.replaced:
+        command = command.replace(old, new.format(port=free_port()))
+    with (tmp_path / "log").open("w+") as log:
+        words = ["timeout", "-s", "INT", "-k", "10", "60", "bash", "-c", f"exec {command}"]
+        subprocess.run(words, cwd=walked, env=environment(), stdout=log, stderr=log, check=False)
+        log.seek(0)
+        assert re.search(rule.stays, log.read(), re.IGNORECASE)
+
+
+def test_what_runs_elsewhere_does():
+    integration = (ROOT / ".ci" / "run").read_text()
+    assert "make test" in integration
+    assert "make test-system" in integration
+    assert re.search(r"^test: check", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for place in ELSEWHERE.values():
+        assert place.exists()
+
+
+@pytest.mark.system
+def test_pip_install_takes_the_library_without_the_pipeline(tmp_path):
+    source = copy(tmp_path / "source")
+    command = "pip install --no-deps --no-build-isolation --target ../installed ."
+    shell(source, f"{command} 2>&1 | tail -5; test -e ../installed/lazyleap/py.typed")
+    code = "import lazyleap; assert 'installed' in lazyleap.__file__; lazyleap.Lazy"
+    shell(tmp_path, f'cd installed && "{sys.executable}" -c "{code}"')
+
+
+def test_the_python_of_the_readme_is_a_program():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks
+    prelude = """
+import torch
+from torch import nn
+network = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+support_x, query_x = torch.randn(6, 3), torch.randn(4, 3)
+support_y, query_y = torch.arange(6) % 2, torch.arange(4) % 2
+"""
+    for block in blocks:
+        names: dict[str, Any] = {}
+        exec(prelude + block, names)
+        assert names["meta"].grad.keys() == names["theta"].keys()
