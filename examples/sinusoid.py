@@ -17,10 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from lazyleap import MAML, Batch, Exact, FirstOrder, Lazy, Task
-from lazyleap.bilevel import step
-from lazyleap.estimators import Estimator
-from lazyleap.models import functional, weights
+from lazyleap import (
+    MAML,
+    Batch,
+    Estimator,
+    Exact,
+    FirstOrder,
+    Lazy,
+    Task,
+    adapt,
+    functional,
+)
 
 SETTINGS: list[tuple[str, Estimator, int]] = [
     ("exact", Exact(), 1),
@@ -42,13 +49,13 @@ def meta_train(
     estimator: Estimator, horizon: int, iterations: int, draw: torch.Generator
 ) -> tuple[MAML, dict[str, Tensor]]:
     net = nn.Sequential(nn.Linear(1, 40), nn.Tanh(), nn.Linear(40, 40), nn.Tanh(), nn.Linear(40, 1))
-    problem, theta = MAML(functional(net), inner_lr=0.01, loss=mse_loss), weights(net)
+    problem = MAML(functional(net), inner_lr=0.01, loss=mse_loss)
+    theta = problem.theta(net)
     optimizer = torch.optim.Adam(theta.values(), lr=3e-3)
     for _ in range(iterations):
         tasks = [sinusoid(horizon, draw) for _ in range(4)]
         meta = estimator(problem, theta, tasks)
-        for name, p in theta.items():
-            p.grad = meta.grad[name]
+        meta.apply_to(theta)
         optimizer.step()
     return problem, theta
 
@@ -56,11 +63,8 @@ def meta_train(
 # How well it learned to learn.
 @torch.no_grad()
 def errors(problem: MAML, theta: dict[str, Tensor], task: Task) -> list[float]:
-    phi, found = problem.init(theta), []
-    for batch in task.inner:
-        phi = step(problem, phi, theta, batch)
-        found.append(float(problem.outer_loss(phi, theta, task.outer)))
-    return [found[n - 1] for n in AFTER]
+    ends = [adapt(problem, theta, task.inner[0], n) for n in AFTER]
+    return [float(problem.outer_loss(phi, theta, task.outer)) for phi in ends]
 
 
 def main(iterations: int, tests: int, seed: int) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lazyleap.algorithms import ANIL as ANIL
     from lazyleap.algorithms import MAML as MAML
     from lazyleap.algorithms import SGD as SGD
+    from lazyleap.algorithms import Adam as Adam
     from lazyleap.algorithms import MetaAttack as MetaAttack
     from lazyleap.algorithms import MetaSGD as MetaSGD
     from lazyleap.algorithms import Reweight as Reweight
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 _NAMES = {
-    "lazyleap.algorithms": "ANIL MAML MetaAttack MetaSGD Reweight SGD WeightNet Weighted",
+    "lazyleap.algorithms": "ANIL Adam MAML MetaAttack MetaSGD Reweight SGD WeightNet Weighted",
     "lazyleap.bilevel": "Adapts Batch Bilevel Task Tree adapt",
     "lazyleap.errors": "DivergedError InputError",
     "lazyleap.estimators": "Estimator Exact FirstOrder Implicit Lazy MetaGradient Reptile Unrolled",

@@ -30,10 +30,13 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Batch(NamedTuple):
-    """Inputs ``[n, ...]`` and their targets ``[n]`` or ``[n, ...]``."""
+    """Inputs ``[n, ...]`` and their targets ``[n]`` or ``[n, ...]``.
 
-    inputs: Tensor
-    targets: Tensor
+    A network of several inputs gets a tuple of them, or a dict; what targets are, the loss says.
+    """
+
+    inputs: Any
+    targets: Any
 
 
 class Task(NamedTuple):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lazyleap.lazily import offer
 
 if TYPE_CHECKING:
+    from lazyleap.algorithms.adam import Adam as Adam
     from lazyleap.algorithms.anil import ANIL as ANIL
     from lazyleap.algorithms.maml import MAML as MAML
     from lazyleap.algorithms.meta_attack import MetaAttack as MetaAttack
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ANIL": "lazyleap.algorithms.anil",
+    "Adam": "lazyleap.algorithms.adam",
     "MAML": "lazyleap.algorithms.maml",
     "MetaAttack": "lazyleap.algorithms.meta_attack",
     "MetaSGD": "lazyleap.algorithms.meta_sgd",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lazyleap.algorithms.sgd import SGD, parameters
+from lazyleap.algorithms.sgd import SGD, InnerOptimizer, parameters
 from lazyleap.bilevel import Batch, Forward, Loss, Tree, gradient
 from lazyleap.blocks import Block, Momentum, Outer, Rate
 from lazyleap.errors import check_number
@@ -32,7 +32,7 @@ class MAML:
         forward: the network, e.g. :func:`lazyleap.models.functional` of an ``nn.Module``.
         loss: of outputs and targets, for both loops; cross-entropy unless said otherwise.
         inner_lr: alpha.
-        optimizer: the inner SGD's momentum.
+        optimizer: the inner optimiser; plain SGD unless said otherwise.
 
     Raises:
         InputError: if ``inner_lr`` is not finite and above 0.
@@ -43,7 +43,7 @@ class MAML:
     forward: Forward
     inner_lr: float
     loss: Loss = functional.cross_entropy
-    optimizer: SGD = field(default_factory=SGD)
+    optimizer: InnerOptimizer = field(default_factory=SGD)
     traits: ClassVar[frozenset[Trait]] = frozenset(
         {Trait.START, Trait.OUTSIDE, Trait.FIXED_UPDATE, Trait.ONE_BATCH}
     )

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 from torch import Tensor
 from torch.nn import functional
 
-from lazyleap.algorithms.sgd import SGD, parameters
+from lazyleap.algorithms.sgd import SGD, InnerOptimizer, parameters
 from lazyleap.bilevel import Batch, Forward, Tree, gradient
 from lazyleap.blocks import Block, Fraction, Rate
 from lazyleap.errors import InputError, check_number, nearest
@@ -59,7 +59,7 @@ class Weighting:
     forward: Forward
     classifier: Tree
     inner_lr: float
-    optimizer: SGD = field(default_factory=SGD)
+    optimizer: InnerOptimizer = field(default_factory=SGD)
     weighted_step: WeightedStep = "last"
     traits: ClassVar[frozenset[Trait]] = frozenset({Trait.FIXED_UPDATE})
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lazyleap.algorithms import MAML
+from lazyleap.algorithms.sgd import parameters
 from lazyleap.bilevel import Batch, Tree, step
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.fewshot.episodes import Episodes
@@ -82,7 +83,7 @@ def _batch(pixels: Pixels, indices: NDArray[np.int64]) -> Batch:
 def _accuracy(problem: MAML, phi: Tree, theta: Tree, query: Batch) -> Accuracies:
     values = []
     for e in range(len(query.inputs)):
-        one = {n: p[e] for n, p in phi.items()}
+        one = {n: p[e] for n, p in parameters(phi).items()}
         rest = {n: p[e] for n, p in theta.items()}
         hits = problem.predict(one, rest, query.inputs[e]).argmax(-1) == query.targets[e]
         values.append(float(hits.double().mean()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -11,39 +11,66 @@ from lazyleap.bilevel import Forward, Tree
 from lazyleap.errors import InputError, nearest
 from lazyleap.models.layout import channels_last
 
+Part = str | Collection[str] | None
+"""Names of layers or parameters, one or several; None: all."""
 
-def weights(module: nn.Module) -> dict[str, Tensor]:
+
+def weights(module: nn.Module, trainable: Part = None) -> dict[str, Tensor]:
     """The module's parameters as a tree, copied; without those of ``requires_grad_(False)``.
 
+    ``trainable``: only those of these layers, ``"head"`` or ``["body.2", "head.bias"]``; give
+    :func:`functional` the same.
+
     Raises:
-        InputError: if none is left.
+        InputError: if none is left, or a layer is not there.
     """
+    learned = _learned(module, trainable)
     named = module.named_parameters()
-    found = {n: channels_last(p.detach()).clone() for n, p in named if p.requires_grad}
+    found = {n: channels_last(p.detach()).clone() for n, p in named if n in learned}
     if not found:
         raise InputError("the network has no parameter that requires a gradient: nothing to learn")
     return found
 
 
-def functional(module: nn.Module) -> Forward:
+def functional(module: nn.Module, trainable: Part = None) -> Forward:
     """``module`` as a function of its parameters: ``forward(parameters, inputs)``.
 
-    Frozen parameters (``requires_grad_(False)``) and buffers stay as the module has them. Batch
-    normalisation may have running statistics in ``eval`` mode, where nothing writes to them.
+    ``inputs`` may be a tuple of several, or a dict of those that the module has names for. Frozen
+    parameters (``requires_grad_(False)``, or not ``trainable``) and buffers stay as the module has
+    them. Batch normalisation may have running statistics in ``eval`` mode, where nothing writes to
+    them.
 
     Raises:
         InputError: if a layer would overwrite running statistics or another buffer; from
             ``forward``, also if the tree has another name or shape than the module's parameters,
             or one that is frozen.
     """
-    return Stateless(module)
+    return Stateless(module, trainable)
+
+
+def _learned(module: nn.Module, trainable: Part) -> set[str]:
+    """Names of the parameters that are learned."""
+    free = {n for n, p in module.named_parameters() if p.requires_grad}
+    if trainable is None:
+        return free
+    found: set[str] = set()
+    for layer in [trainable] if isinstance(trainable, str) else trainable:
+        inside = {n for n in free if n == layer or n.startswith(f"{layer.removesuffix('.')}.")}
+        if not inside:
+            layers = {name for name, _ in module.named_modules() if name}
+            raise InputError(
+                f"trainable '{layer}': the network has no such layer with parameters that require "
+                f"a gradient; {nearest(layer, layers | free)}"
+            )
+        found |= inside
+    return found
 
 
 class Stateless:
     """What :func:`functional` makes of a module."""
 
-    def __init__(self, module: nn.Module) -> None:
-        self._module = module
+    def __init__(self, module: nn.Module, trainable: Part = None) -> None:
+        self._module, self._learned = module, _learned(module, trainable)
         self._parameters = dict(module.named_parameters())
         self._buffers = Buffers(module)
         self._places = _places(module)
@@ -66,25 +93,33 @@ class Stateless:
         for home, key, name in self._places:  # torch.func.functional_call does so, ten times slower
             home[key] = parameters.get(name, home[key])
         try:
-            outputs = self._module(inputs)
+            outputs = self._call(inputs)
         finally:
             for (home, key, _), p in zip(self._places, own, strict=True):
                 home[key] = p
         self._buffers.check(before)
         return cast(Tensor, outputs)
 
+    def _call(self, inputs: Any) -> Any:
+        if isinstance(inputs, Mapping):
+            return self._module(**inputs)
+        return self._module(*inputs) if isinstance(inputs, tuple) else self._module(inputs)
+
     def _check(self, given: Tree) -> None:
         for name in given:
             if name not in self._parameters:
                 raise InputError(self._foreign(name))
         for name, p in self._parameters.items():
-            if name in given and not p.requires_grad:
+            if name in given and name not in self._learned:
                 raise InputError(
-                    f"theta['{name}']: the network has it frozen (requires_grad=False); leave it "
-                    "out of theta, or let it require a gradient"
+                    f"theta['{name}']: the network has it frozen (requires_grad=False, or not "
+                    "among trainable); leave it out of theta, or let it be learned"
                 )
-            if name not in given and p.requires_grad:
-                raise InputError(f"theta has no '{name}', a parameter of the network")
+            if name not in given and name in self._learned:
+                raise InputError(
+                    f"theta has no '{name}', a parameter of the network; to leave layers out, give "
+                    "weights and functional the same trainable"
+                )
             if name in given and given[name].shape != p.shape:
                 raise InputError(
                     f"theta['{name}'] has shape {list(given[name].shape)}, the network's is "
