@@ -98,7 +98,7 @@ def compare(
             that validation chose) or ``accuracy@S``, of long tails ``balanced_error`` or
             ``error``, of attacks ``queries_mean_all`` or ``success``.
         higher: whether more of it is better.
-        against: every other setting against this one (see :func:`best`); None: every pair.
+        against: every other setting against this one, e.g. the control; None: every pair.
 
     The seed is the unit: differences are taken seed by seed, item by item. The half width is the
     root of the sum of two squares: that of the t-interval over seeds, and that over test items
@@ -121,15 +121,6 @@ def compare(
     found = [_pair(first, second, metric) for first, second in pairs]
     adjusted = holm([one.p for one in found])
     return [_judged(one, p, higher) for one, p in zip(found, adjusted, strict=True)]
-
-
-def best(candidates: Sequence[Candidate], metric: str, *, higher: bool) -> str:
-    """The name of the setting with the best mean over seeds and items (at least one)."""
-    means = {
-        one.name: float(np.mean([run.items.values[metric].mean() for run in one.runs]))
-        for one in candidates
-    }
-    return (max if higher else min)(means, key=lambda name: means[name])
 
 
 def _pair(first: Candidate, second: Candidate, metric: str) -> Comparison:

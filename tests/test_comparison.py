@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lazyleap.comparison import Candidate, Run, best, compare
+from lazyleap.comparison import Candidate, Run, compare
 from lazyleap.errors import InputError
 from lazyleap.items import Items
 from lazyleap.statistics import spread
@@ -88,8 +88,6 @@ def test_several_are_corrected_together_and_less_can_be_better():
         ("n0", "far"), ("n1", "far"), ("n2", "far")
     }  # fmt: skip
     assert verdicts["n0", "far"] == "worse"
-    assert best([*near, far], "m", higher=False) == "far"
-    assert best([*near, far], "m", higher=True) != "far"
     against = compare([*near, far], "m", higher=False, against="far")
     assert [(one.first, one.second) for one in against] == [(f"n{i}", "far") for i in range(3)]
     assert all(one.adjusted <= 3 * one.p for one in against)
