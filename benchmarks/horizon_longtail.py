@@ -22,7 +22,7 @@ from torch import Tensor
 
 from benchmarks.cost import Setting, estimators, measure, write
 from lazyleap.algorithms import Reweight, WeightNet, weight_net
-from lazyleap.bilevel import Batch, Tree
+from lazyleap.bilevel import Batch
 from lazyleap.longtail.classifier import Classifier, Descent
 from lazyleap.longtail.learned import Ahead, Examples, Net
 from lazyleap.longtail.learner import WeightedLearner
@@ -31,6 +31,7 @@ from lazyleap.longtail.network import build as build_network
 from lazyleap.longtail.options import ClassifierOptions
 from lazyleap.models import functional
 from lazyleap.training.outer import OuterOptimizer, OuterOptions
+from lazyleap.trees import Tree
 from stages import machine
 from stages.program import run
 

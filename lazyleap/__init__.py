@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lazyleap.bilevel import Batch as Batch
     from lazyleap.bilevel import Bilevel as Bilevel
     from lazyleap.bilevel import Task as Task
-    from lazyleap.bilevel import Tree as Tree
     from lazyleap.bilevel import adapt as adapt
     from lazyleap.errors import DivergedError as DivergedError
     from lazyleap.errors import InputError as InputError
@@ -39,12 +38,14 @@ if TYPE_CHECKING:
     from lazyleap.models import functional as functional
     from lazyleap.models import weights as weights
     from lazyleap.traits import Trait as Trait
+    from lazyleap.trees import Tree as Tree
 
 __version__ = "0.2.0"
 
 _NAMES = {
     "lazyleap.algorithms": "ANIL Adam MAML MetaAttack MetaSGD Reweight SGD WeightNet Weighted",
-    "lazyleap.bilevel": "Adapts Batch Bilevel Task Tree adapt",
+    "lazyleap.trees": "Tree",
+    "lazyleap.bilevel": "Adapts Batch Bilevel Task adapt",
     "lazyleap.errors": "DivergedError InputError",
     "lazyleap.estimators": "Estimator Exact FirstOrder Implicit Lazy MetaGradient Reptile Unrolled",
     "lazyleap.models": "functional weights",

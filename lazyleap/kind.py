@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lazyleap import registry
-from lazyleap.bilevel import Adapts, Tree
+from lazyleap.bilevel import Adapts
 from lazyleap.blocks import TaskOptions
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.items import Items
 from lazyleap.setting import Setting
 from lazyleap.training.loop import Learner
+from lazyleap.trees import Tree
 
 
 class Drawn(Protocol):

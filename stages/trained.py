@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from lazyleap.bilevel import not_finite
 from lazyleap.errors import InputError
+from lazyleap.trees import not_finite
 
 
 def load_theta(folder: Path, device: torch.device) -> dict[str, Tensor]:

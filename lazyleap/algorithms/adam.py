@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lazyleap.bilevel import Tree
 from lazyleap.errors import check_number
 from lazyleap.traits import Trait
+from lazyleap.trees import Tree
 
 FIRST, SECOND, COUNT = "state/first/", "state/second/", "state/steps"
 

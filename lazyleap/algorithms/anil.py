@@ -9,9 +9,9 @@ from torch import Tensor
 
 from lazyleap.algorithms.maml import MAML
 from lazyleap.algorithms.sgd import parameters
-from lazyleap.bilevel import Tree
 from lazyleap.errors import InputError, nearest
 from lazyleap.traits import Trait
+from lazyleap.trees import Tree
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lazyleap.algorithms.sgd import SGD, InnerOptimizer, parameters
-from lazyleap.bilevel import Batch, Forward, Loss, Tree, gradient
+from lazyleap.bilevel import Batch, Forward, Loss, gradient
 from lazyleap.blocks import Block, Momentum, Outer, Rate
 from lazyleap.errors import check_number
 from lazyleap.models.stateless import weights
 from lazyleap.traits import Trait
+from lazyleap.trees import Tree
 
 
 class MAMLOptions(Block):

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from lazyleap.algorithms.maml import MAML
-from lazyleap.bilevel import Tree
 from lazyleap.errors import check_names
 from lazyleap.traits import Trait
+from lazyleap.trees import Tree
 
 INIT, RATE = "init/", "rate/"
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from lazyleap.algorithms.weighting import Weighted, Weighting, WeightingOptions
-from lazyleap.bilevel import Tree
 from lazyleap.blocks import Count
 from lazyleap.errors import InputError, check_names
+from lazyleap.trees import Tree
 
 EPS = "eps"
 

@@ -9,9 +9,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from lazyleap.bilevel import Tree, add, multiply
 from lazyleap.errors import check_number
 from lazyleap.traits import Trait
+from lazyleap.trees import Tree, add, multiply
 
 BUFFER = "momentum/"
 STATE = (BUFFER, "state/")  # what names of an inner optimiser's buffers begin with

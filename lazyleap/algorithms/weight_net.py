@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lazyleap.algorithms.weighting import Weighted, Weighting, WeightingOptions
-from lazyleap.bilevel import Tree
 from lazyleap.blocks import Count, Outer
 from lazyleap.errors import check_names
+from lazyleap.trees import Tree
 
 NAMES = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
 

@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from lazyleap.algorithms.sgd import SGD, InnerOptimizer, parameters
-from lazyleap.bilevel import Batch, Forward, Tree, gradient
+from lazyleap.bilevel import Batch, Forward, gradient
 from lazyleap.blocks import Block, Fraction, Rate
 from lazyleap.errors import InputError, check_number, nearest
 from lazyleap.traits import Trait
+from lazyleap.trees import Tree
 
 WeightedStep = Literal["last", "first"]
 

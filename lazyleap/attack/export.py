@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 
 from lazyleap.attack.kind import predictor, task
-from lazyleap.bilevel import Tree
 from lazyleap.datasets.store import Prepared
 from lazyleap.onnx import answers
 from lazyleap.onnx.exports import Exported
 from lazyleap.setting import Setting
+from lazyleap.trees import Tree
 
 MODEL, OUTPUT = "model.onnx", "gradients"
 WORDS = """\

@@ -18,7 +18,7 @@ from lazyleap.attack.chosen import Chosen, choose, goal, others
 from lazyleap.attack.options import AttackTask, AttackTraining
 from lazyleap.attack.pairs import Pairs, pairs, sample
 from lazyleap.attack.predicted import Predicted
-from lazyleap.bilevel import Adapts, Task, Tree, step
+from lazyleap.bilevel import Adapts, Task, step
 from lazyleap.classifiers import store
 from lazyleap.classifiers.fit import pixels
 from lazyleap.datasets.store import ImageSet, Prepared
@@ -32,6 +32,7 @@ from lazyleap.statistics import interval
 from lazyleap.training.loop import Learner, Metrics, validated
 from lazyleap.training.meta_learner import MetaLearner, Untrained
 from lazyleap.training.outer import OuterOptions
+from lazyleap.trees import Tree
 
 Options, KEEP, CLASSIFIERS = AttackTask, "best", True
 EXPORTER, REPORTER = "lazyleap.attack.export", "lazyleap.attack.report"

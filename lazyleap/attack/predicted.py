@@ -14,8 +14,9 @@ from lazyleap.attack.estimates import central_differences
 from lazyleap.attack.goals import Goal
 from lazyleap.attack.limits import Limit
 from lazyleap.attack.oracle import Oracle
-from lazyleap.bilevel import Tree, add, detach, gradient
+from lazyleap.bilevel import gradient
 from lazyleap.errors import DivergedError, InputError
+from lazyleap.trees import Tree, add, detach
 
 Forward = Callable[[Tree, Tensor], Tensor]
 """Parameters and images ``[n, C, H, W]`` in 0..1 -> maps of the same shape."""

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lazyleap.bilevel import not_finite
 from lazyleap.classifiers.options import Classifier
 from lazyleap.classifiers.scores import Scores, require_finite
 from lazyleap.datasets.store import ImageSet
@@ -21,6 +20,7 @@ from lazyleap.seeding import generator
 from lazyleap.statistics import proportion
 from lazyleap.training.adam import Adam
 from lazyleap.training.watch import Watch
+from lazyleap.trees import not_finite
 
 Rows = NDArray[np.int64]
 Tick = Callable[[int, int, float], None]

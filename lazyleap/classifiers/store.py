@@ -12,11 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lazyleap.bilevel import not_finite
 from lazyleap.classifiers.scores import Outputs
 from lazyleap.errors import InputError
 from lazyleap.models.normalised import Normalised
 from lazyleap.models.small import small
+from lazyleap.trees import not_finite
 
 ABOUT, WEIGHTS, ONNX = "classifier.json", "model.safetensors", "model.onnx"
 

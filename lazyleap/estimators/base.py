@@ -10,10 +10,11 @@ from typing import ClassVar, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from lazyleap.bilevel import Bilevel, Task, Tree, gather, not_finite
+from lazyleap.bilevel import Bilevel, Task
 from lazyleap.blocks import Block
 from lazyleap.errors import InputError
 from lazyleap.traits import Needs, require
+from lazyleap.trees import Tree, gather, not_finite
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-from lazyleap.bilevel import Tree, subtract
 from lazyleap.errors import InputError
+from lazyleap.trees import Tree, subtract
 
 State = Mapping[torch.device, Tensor]
 """The state of each generator; empty where there is nothing to draw again."""

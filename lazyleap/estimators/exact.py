@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lazyleap.bilevel import Bilevel, Task, Tree
+from lazyleap.bilevel import Bilevel, Task
 from lazyleap.blocks import Block, Empty
 from lazyleap.estimators.base import MetaGradient, check
 from lazyleap.estimators.lazy import leap_gradient
 from lazyleap.estimators.twice import differentiated_twice
 from lazyleap.traits import Needs
+from lazyleap.trees import Tree
 
 
 @dataclass(frozen=True)

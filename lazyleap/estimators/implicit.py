@@ -10,18 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from lazyleap.bilevel import (
-    Bilevel,
-    Task,
-    Tree,
-    add,
-    dot,
-    filled,
-    linearize,
-    subtract,
-    value_and_grad,
-    zeros,
-)
+from lazyleap.bilevel import Bilevel, Task, linearize, value_and_grad
 from lazyleap.blocks import Block, Count, Rate
 from lazyleap.errors import InputError, check_count, check_number
 from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
@@ -30,6 +19,14 @@ from lazyleap.estimators.lazy import walk
 from lazyleap.estimators.reach import require_read
 from lazyleap.estimators.twice import check_twice, differentiated_twice
 from lazyleap.traits import Needs, Trait
+from lazyleap.trees import (
+    Tree,
+    add,
+    dot,
+    filled,
+    subtract,
+    zeros,
+)
 
 
 @dataclass(frozen=True)

@@ -32,20 +32,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import torch
 
-from lazyleap.bilevel import (
-    Bilevel,
-    Pull,
-    Task,
-    Tree,
-    add,
-    copy,
-    filled,
-    gather,
-    linearize,
-    subtract,
-    value_and_grad,
-    zeros,
-)
+from lazyleap.bilevel import Bilevel, Pull, Task, linearize, value_and_grad
 from lazyleap.blocks import Block, Count
 from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
 from lazyleap.estimators.placement import Placement, check_leaps, teacher_steps, with_taught
@@ -53,6 +40,15 @@ from lazyleap.estimators.reach import require_heard
 from lazyleap.estimators.steps import Back, Held, Stand
 from lazyleap.estimators.twice import differentiated_twice
 from lazyleap.traits import Needs
+from lazyleap.trees import (
+    Tree,
+    add,
+    copy,
+    filled,
+    gather,
+    subtract,
+    zeros,
+)
 
 TAPES = 4  # of single steps that are held at a time
 

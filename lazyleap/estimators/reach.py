@@ -8,9 +8,10 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from lazyleap.bilevel import Bilevel, Task, Tree, leaf, step
+from lazyleap.bilevel import Bilevel, Task, step
 from lazyleap.errors import InputError
 from lazyleap.estimators import chance
+from lazyleap.trees import Tree, leaf
 
 
 def require_heard(

@@ -8,12 +8,13 @@ from typing import ClassVar
 
 import torch
 
-from lazyleap.bilevel import Bilevel, Task, Tree, filled, subtract
+from lazyleap.bilevel import Bilevel, Task
 from lazyleap.blocks import Block, Empty
 from lazyleap.estimators.base import MetaGradient, TaskGradient, average, check
 from lazyleap.estimators.lazy import walk
 from lazyleap.estimators.reach import require_read
 from lazyleap.traits import Needs, Trait
+from lazyleap.trees import Tree, filled, subtract
 
 
 @dataclass(frozen=True)

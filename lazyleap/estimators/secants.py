@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lazyleap.bilevel import Tree
+from lazyleap.trees import Tree
 
 CUT = 1e-8  # of the largest eigenvalue of A'A; below it a direction is rounding
 

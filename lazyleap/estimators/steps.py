@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lazyleap.bilevel import Bilevel, Pull, Tree, add, linearize, step
+from lazyleap.bilevel import Bilevel, Pull, linearize, step
 from lazyleap.estimators import chance
 from lazyleap.estimators.twice import check_twice
+from lazyleap.trees import Tree, add
 
 Back = Callable[[Tree], tuple[dict[str, Tensor], dict[str, Tensor]]]
 """A cotangent of where a step ended to those of where it started and of theta."""

@@ -19,8 +19,9 @@ from weakref import WeakValueDictionary
 from torch.autograd.graph import Node
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from lazyleap.bilevel import Bilevel, Tree
+from lazyleap.bilevel import Bilevel
 from lazyleap.errors import InputError
+from lazyleap.trees import Tree
 
 ADVICE = "write that layer of other operations, or take FirstOrder or Reptile, which need none"
 _in_order: WeakValueDictionary[int, Any] = WeakValueDictionary()

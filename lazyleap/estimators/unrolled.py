@@ -8,12 +8,13 @@ from typing import ClassVar
 
 import torch
 
-from lazyleap.bilevel import Bilevel, Pull, Task, Tree, copy, filled, leaf, step
+from lazyleap.bilevel import Bilevel, Pull, Task, step
 from lazyleap.blocks import Block, Empty
 from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
 from lazyleap.estimators.reach import require_part
 from lazyleap.estimators.twice import check_twice, differentiated_twice
 from lazyleap.traits import Needs
+from lazyleap.trees import Tree, copy, filled, leaf
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from torch.nn import functional
 
 from lazyleap.algorithms import MAML
 from lazyleap.algorithms.sgd import parameters
-from lazyleap.bilevel import Batch, Tree, step
+from lazyleap.bilevel import Batch, step
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.fewshot.episodes import Episodes
+from lazyleap.trees import Tree
 
 Accuracies = NDArray[np.float64]
 

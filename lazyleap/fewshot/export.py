@@ -13,7 +13,6 @@ from torch import nn
 
 from lazyleap.algorithms import MetaSGD
 from lazyleap.algorithms.meta_sgd import INIT, select
-from lazyleap.bilevel import Tree
 from lazyleap.datasets.store import Prepared
 from lazyleap.fewshot.card import describe
 from lazyleap.fewshot.episodes import Episodes
@@ -35,6 +34,7 @@ from lazyleap.onnx.parity import (
 )
 from lazyleap.onnx.smaller import half
 from lazyleap.setting import Setting
+from lazyleap.trees import Tree
 
 __all__ = ["ADAPT", "MODEL", "describe", "export", "feeds", "files", "load"]
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lazyleap.algorithms import MAML
-from lazyleap.bilevel import Adapts, Task, Tree
+from lazyleap.bilevel import Adapts, Task
 from lazyleap.datasets.indices import Indices
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import ImageSet, Prepared
@@ -30,6 +30,7 @@ from lazyleap.statistics import cells, interval
 from lazyleap.training.loop import Metrics, validated
 from lazyleap.training.meta_learner import MetaLearner
 from lazyleap.training.outer import OuterOptions
+from lazyleap.trees import Tree
 
 Options, KEEP, CLASSIFIERS = FewShotTask, "best", False
 EXPORTER, REPORTER = "lazyleap.fewshot.export", "lazyleap.fewshot.report"

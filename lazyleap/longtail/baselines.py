@@ -9,9 +9,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from lazyleap.bilevel import Tree
 from lazyleap.blocks import Block, Fraction, Rate
 from lazyleap.training.loop import Metrics
+from lazyleap.trees import Tree
 
 
 class Fixed:

@@ -13,10 +13,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from lazyleap.bilevel import Batch, Tree, copy, detach, leaf, not_finite
+from lazyleap.bilevel import Batch
 from lazyleap.errors import InputError
 from lazyleap.models.layout import channels_last, chosen, flat, shaped
 from lazyleap.training.watch import Watch
+from lazyleap.trees import Tree, copy, detach, leaf, not_finite
 
 PREFIX = "classifier/"
 

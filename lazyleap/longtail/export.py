@@ -6,7 +6,6 @@ import json
 
 from torch import Tensor, nn
 
-from lazyleap.bilevel import Tree
 from lazyleap.datasets.store import Prepared
 from lazyleap.longtail.card import describe
 from lazyleap.longtail.kind import network, task, tree
@@ -14,6 +13,7 @@ from lazyleap.longtail.profile import LongTail
 from lazyleap.onnx import answers, ordinary
 from lazyleap.onnx.exports import Exported
 from lazyleap.setting import Setting
+from lazyleap.trees import Tree
 
 __all__ = ["describe", "export"]
 

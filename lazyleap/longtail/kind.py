@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from lazyleap.algorithms import Weighting
-from lazyleap.bilevel import Tree
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
@@ -27,6 +26,7 @@ from lazyleap.longtail.profile import LongTail, choose
 from lazyleap.seeding import generator, seed_torch
 from lazyleap.setting import Setting
 from lazyleap.statistics import cells
+from lazyleap.trees import Tree
 
 Options, CLASSIFIERS = LongTailTask, False
 EXPORTER, REPORTER = "lazyleap.longtail.export", "lazyleap.longtail.report"

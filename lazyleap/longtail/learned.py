@@ -13,7 +13,7 @@ from torch.nn import functional
 from lazyleap.algorithms import Weighted, Weighting
 from lazyleap.algorithms.reweight import EPS, normalised, zero
 from lazyleap.algorithms.weighting import WeightedStep, in_order
-from lazyleap.bilevel import Batch, Task, Tree, norm
+from lazyleap.bilevel import Batch, Task
 from lazyleap.errors import DivergedError
 from lazyleap.estimators import Estimator, MetaGradient, Path
 from lazyleap.longtail.batches import MetaStream, Stream
@@ -22,6 +22,7 @@ from lazyleap.training.loop import Metrics
 from lazyleap.training.meta_learner import travel
 from lazyleap.training.outer import OuterOptimizer
 from lazyleap.training.watch import Watch
+from lazyleap.trees import Tree, norm
 
 
 @dataclass(frozen=True)

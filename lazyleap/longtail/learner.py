@@ -7,12 +7,13 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from lazyleap.bilevel import Batch, Tree, copy
+from lazyleap.bilevel import Batch
 from lazyleap.longtail.batches import Stream
 from lazyleap.longtail.classifier import PREFIX, Classifier, Taken
 from lazyleap.longtail.means import ClassMeans
 from lazyleap.statistics import proportion
 from lazyleap.training.loop import Metrics, validated
+from lazyleap.trees import Tree, copy
 
 WEIGHTING = "weighting/"
 

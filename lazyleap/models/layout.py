@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lazyleap.bilevel import Tree
+from lazyleap.trees import Tree
 
 
 def channels_last(tensor: Tensor) -> Tensor:

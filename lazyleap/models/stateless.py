@@ -7,9 +7,10 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from lazyleap.bilevel import Forward, Tree
+from lazyleap.bilevel import Forward
 from lazyleap.errors import InputError, nearest
 from lazyleap.models.layout import channels_last
+from lazyleap.trees import Tree
 
 Part = str | Collection[str] | None
 """Names of layers or parameters, one or several; None: all."""

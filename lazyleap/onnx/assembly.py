@@ -16,8 +16,8 @@ from onnx import (
     numpy_helper,
 )
 
-from lazyleap.bilevel import Tree
 from lazyleap.onnx.exporter import IR_VERSION, OPSET
+from lazyleap.trees import Tree
 
 ALWAYS = "always"  # an absent condition is legal, but onnx's reference evaluator then never starts
 

@@ -12,11 +12,11 @@ from typing import NamedTuple, Protocol, cast
 
 from onnx import ModelProto
 
-from lazyleap.bilevel import Tree
 from lazyleap.datasets.store import Prepared
 from lazyleap.kind import kind
 from lazyleap.onnx.parity import Check
 from lazyleap.setting import Setting
+from lazyleap.trees import Tree
 
 
 class Exported(NamedTuple):

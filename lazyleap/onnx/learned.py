@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from lazyleap.algorithms import MAML, MetaSGD
-from lazyleap.bilevel import Batch, Tree, step
+from lazyleap.bilevel import Batch, step
 from lazyleap.models import functional
 from lazyleap.onnx.parity import Array, Feed
 from lazyleap.onnx.smaller import LEAST
+from lazyleap.trees import Tree
 
 
 @dataclass(frozen=True)

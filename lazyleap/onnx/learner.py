@@ -21,11 +21,11 @@ from torch import Tensor, nn
 from lazyleap.algorithms import MAML, MetaSGD
 from lazyleap.algorithms.meta_sgd import RATE
 from lazyleap.algorithms.sgd import parameters
-from lazyleap.bilevel import Tree
 from lazyleap.onnx.assembly import ALWAYS, loop_body, needed, split, to_model
 from lazyleap.onnx.builder import Builder, Value
 from lazyleap.onnx.gradient import Differentiable, Values, cross_entropy
 from lazyleap.onnx.learned import Learned
+from lazyleap.trees import Tree
 
 
 def export(learned: Learned) -> onnx.ModelProto:

@@ -12,10 +12,10 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
-from lazyleap.bilevel import not_finite
 from lazyleap.errors import DivergedError, InputError, OutOfTimeError
 from lazyleap.seeding import seed_torch
 from lazyleap.statistics import Score, marked
+from lazyleap.trees import not_finite
 
 Metrics = dict[str, float]
 

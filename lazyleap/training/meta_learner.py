@@ -7,11 +7,12 @@ from typing import Any
 
 from torch import Tensor
 
-from lazyleap.bilevel import Bilevel, Task, Tree, dot, norm, subtract
+from lazyleap.bilevel import Bilevel, Task
 from lazyleap.estimators import Estimator, MetaGradient, Path
 from lazyleap.training.loop import Metrics
 from lazyleap.training.outer import OuterOptimizer, OuterOptions
 from lazyleap.training.watch import Watch
+from lazyleap.trees import Tree, dot, norm, subtract
 
 
 class MetaLearner:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from lazyleap.bilevel import Tree, detach
 from lazyleap.blocks import Outer
 from lazyleap.models.layout import flat, shaped
 from lazyleap.training.adam import Adam
+from lazyleap.trees import Tree, detach
 
 Schedule = Literal["constant", "cosine", "step"]
 

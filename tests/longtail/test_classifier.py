@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from lazyleap.algorithms import Reweight, WeightNet
-from lazyleap.bilevel import Batch, copy
+from lazyleap.bilevel import Batch
 from lazyleap.estimators import Exact, Lazy, Unrolled
 from lazyleap.longtail.classifier import Classifier, Descent
 from lazyleap.longtail.learned import Ahead, Examples, Net
@@ -19,6 +19,7 @@ from lazyleap.longtail.means import ClassMeans
 from lazyleap.models import Conv4
 from lazyleap.models import functional as as_function
 from lazyleap.training.outer import OuterOptimizer
+from lazyleap.trees import copy
 from tests.longtail.problems import OUTER, batch, net_start, stream
 
 CLASSES, STEPS = 3, 30

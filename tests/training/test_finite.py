@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from lazyleap import Exact
-from lazyleap.bilevel import Batch, not_finite
+from lazyleap.bilevel import Batch
 from lazyleap.classifiers.fit import fit as fit_classifier
 from lazyleap.classifiers.options import Classifier as Options
 from lazyleap.datasets.store import ImageSet
@@ -25,6 +25,7 @@ from lazyleap.models.small import small
 from lazyleap.training.loop import Plan, Progress, fit
 from lazyleap.training.meta_learner import MetaLearner
 from lazyleap.training.outer import OuterOptions
+from lazyleap.trees import not_finite
 from tests.cases import Case
 
 CPU = torch.device("cpu")

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from lazyleap.bilevel import add, filled, linearize, subtract, value_and_grad
+from lazyleap.bilevel import linearize, value_and_grad
 from lazyleap.blocks import Block, Count
 from lazyleap.estimators.base import MetaGradient, TaskGradient, average, check
 from lazyleap.estimators.implicit import Implicit, Proximal
 from lazyleap.estimators.lazy import walk
+from lazyleap.trees import add, filled, subtract
 
 RHO, STEP = 2.0, 0.2
 
