@@ -164,6 +164,43 @@ def test_pairs_are_differences_item_by_item(reported, results):
     assert float(same["CPU time, first / second"]) == pytest.approx(40.5 / 68.5, abs=0.005)
 
 
+def drawn(text: str) -> dict:
+    """The charts of a page by name."""
+    return json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])["charts"]
+
+
+@pytest.mark.parametrize(
+    ("chart", "setting", "run", "column", "about"),
+    [
+        ("glyphs-accuracy-steps", "maml exact k=5", "maml-exact-k5", "accuracy", {}),
+        (
+            "glyphs-attack-success-queries",
+            "square",
+            "attack-square",
+            "success@glyphs-resnet8",
+            {"target": "glyphs-resnet8"},
+        ),
+    ],
+)
+def test_a_curve_is_drawn_at_the_steps_that_were_measured_and_no_others(
+    reported, results, chart, setting, run, column, about
+):
+    measured = []
+    for seed in range(3):
+        with metrics(reported, f"{run}-s{seed}").with_name("curve.csv").open() as file:
+            measured.append({int(r["step"]): float(r[column]) for r in csv.DictReader(file)})
+    spec = drawn((results / "report.html").read_text())[chart]["spec"]
+    shown = {
+        row["step"]: row["value"]
+        for row in spec["data"]["values"]
+        if row["setting"] == setting and about.items() <= row.items()
+    }
+    assert shown.keys() == measured[0].keys()
+    for step, value in shown.items():
+        assert value == pytest.approx(100 * np.mean([one[step] for one in measured]))
+    assert spec["layer"][0]["mark"]["interpolate"] == "step-after"
+
+
 def test_an_interval_is_printed_as_it_is_and_chance_is_marked_everywhere(root):
     small(root)
     score(root, "attack-square-s0", "success", value=1.0, low=0.962, high=1.0, n=100)
@@ -175,10 +212,8 @@ def test_an_interval_is_printed_as_it_is_and_chance_is_marked_everywhere(root):
     marked = [r for r in table if "at chance" in r[CHOSEN]]
     assert [r["setting"] for r in marked] == ["maml exact k=5"]
     assert '<span class="bad">at chance</span>' in text
-    drawn = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])["charts"]
-    beside = {
-        r["setting"]: r["beside"] for r in drawn["glyphs-accuracy-cpu"]["spec"]["data"]["values"]
-    }
+    points = drawn(text)["glyphs-accuracy-cpu"]["spec"]["data"]["values"]
+    beside = {r["setting"]: r["beside"] for r in points}
     assert beside["maml exact k=5"] == "5 at chance"
     results = root / "results" / grid.GRID
     assert (results / "summary.md").read_text().count("at chance") >= 2
@@ -295,9 +330,7 @@ def test_names_are_escaped_and_cannot_end_the_script(root):
         grid.edit(record(root, run), hardware=odd)
     text = rerun(root)
     assert "<script>alert" not in text
-    data = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
-    charts = json.loads(data[1])["charts"]
-    classes = {row["class"] for row in charts["glyphs-lt-recall"]["spec"]["data"]["values"]}
+    classes = {row["class"] for row in drawn(text)["glyphs-lt-recall"]["spec"]["data"]["values"]}
     assert f"{odd} (500)" in classes
 
 
