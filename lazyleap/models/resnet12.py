@@ -55,8 +55,10 @@ class Residual(nn.Module):
                 conv=Conv2d(inputs, outputs, 1, bias=False), norm=normalisation(norm, outputs)
             )
         )
+        self.relu = nn.LeakyReLU(0.1)
 
     def forward(self, images: Tensor) -> Tensor:
         """``[n, inputs, h, w]`` to ``[n, outputs, h // 2, w // 2]``."""
         summed = self.branch(images) + self.shortcut(images)
-        return functional.leaky_relu(functional.max_pool2d(summed, 2), 0.1)  # they commute
+        found: Tensor = self.relu(functional.max_pool2d(summed, 2))  # they commute
+        return found

@@ -122,20 +122,22 @@ class Builder:
 
     def reals(self, numbers: Sequence[float], shape: Sequence[int]) -> Value:
         """A constant tensor."""
-        array = np.array(numbers, self.dtype).reshape(shape)
+        array = np.array(numbers, np.float64).reshape(shape)
         return Value(self, self._keep(array), array.shape)
 
     def constant(self, content: float | Sequence[int]) -> str:
         """The name of a constant, one for equal ones."""
         if isinstance(content, float | int):
-            return self._keep(np.array(content, self.dtype))
+            return self._keep(np.array(content, np.float64))
         return self._keep(np.array(content, np.int64))
 
     def _keep(self, array: NDArray[Any]) -> str:
-        kind = "real" if array.dtype == self.dtype else "int"
+        """Reals come in float64, so that a constant has one name in graphs of either dtype."""
+        kind = "real" if array.dtype == np.float64 else "int"
         name = f"{kind}({','.join(map(str, array.reshape(-1).tolist()))})"
         name += f"[{','.join(map(str, array.shape))}]" if array.ndim else ""
-        self.constants.setdefault(name, numpy_helper.from_array(array, name))
+        kept = array.astype(self.dtype) if kind == "real" else array
+        self.constants.setdefault(name, numpy_helper.from_array(kept, name))
         return name
 
     def _fresh(self, name: str) -> str:

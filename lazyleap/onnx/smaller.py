@@ -7,6 +7,12 @@ import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 LEAST = 256  # numbers; below it a note of the conversion costs what it saves
+PREFIX = "half/"  # of the name of a weight that is stored so
+
+
+def is_halved(tensor: TensorProto) -> bool:
+    """Whether :func:`half` stores this weight in half precision."""
+    return bool(tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= LEAST)
 
 
 def half(model: ModelProto) -> ModelProto:
@@ -20,11 +26,11 @@ def half(model: ModelProto) -> ModelProto:
     small.CopyFrom(model)
     graph, casts = small.graph, []
     for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < LEAST:
+        if not is_halved(tensor):
             continue
         name = tensor.name
         rounded = numpy_helper.to_array(tensor).astype(np.float16)
-        tensor.CopyFrom(numpy_helper.from_array(rounded, f"half/{name}"))
+        tensor.CopyFrom(numpy_helper.from_array(rounded, PREFIX + name))
         cast = helper.make_node("Cast", [tensor.name], [name], name=name, to=TensorProto.FLOAT)
         casts.append(cast)
     nodes = [*casts, *graph.node]
