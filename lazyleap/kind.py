@@ -7,8 +7,9 @@ or a module, that params.yaml names by ``package.module:Name``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, cast
 
 import torch
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from lazyleap.items import Items
 from lazyleap.setting import Setting
 from lazyleap.training.loop import Learner
 from lazyleap.trees import Tree
+
+if TYPE_CHECKING:
+    from lazyleap.onnx.exports import Exporter
 
 
 class Drawn(Protocol):
@@ -118,3 +122,9 @@ def kind(name: str) -> Kind:
     """The kind of task that params.yaml calls ``name``; InputError if there is none."""
     found = registry.find("kind", name)
     return cast(Kind, found() if isinstance(found, type) else found)
+
+
+def exporter(name: str) -> Exporter | None:
+    """The module that exports a kind, if there is one; onnx is imported here and not before."""
+    module = kind(name).EXPORTER
+    return cast("Exporter", import_module(module)) if module else None

@@ -11,9 +11,9 @@ import torch
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
 from lazyleap.files import replacing
+from lazyleap.kind import exporter
 from lazyleap.onnx import parity
 from lazyleap.onnx.card import NOTHING, card
-from lazyleap.onnx.exports import exporter_of
 from lazyleap.onnx.metadata import annotate, facts
 from lazyleap.settings import load, resolve
 from stages import folders, provenance
@@ -29,8 +29,8 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
     trained = folders.trained(setting.grid, name)
     theta = load_theta(trained, torch.device("cpu"))
     data = load_data(folders.images(setting.grid, setting.task_name, "test"))
-    exporter = exporter_of(setting.task.kind)
-    models, checks, about = exporter.export(setting, theta, data) if exporter else ({}, [], {})
+    module = exporter(setting.task.kind)
+    models, checks, about = module.export(setting, theta, data) if module else ({}, [], {})
     parity.require(checks)
     commit = provenance.stamp(params, settings.extensions)
     said = facts(load_setting(trained), _metrics(setting.grid, name), commit) | about
@@ -38,7 +38,7 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
         for file, model in models.items():
             content = annotate(model, said).SerializeToString(deterministic=True)
             (folder / file).write_bytes(content)
-        words = exporter.describe(said) if exporter and models else NOTHING
+        words = module.describe(said) if module and models else NOTHING
         (folder / "model_card.md").write_text(card(said, words, checks))
         if checks:
             (folder / "parity.json").write_text(parity.to_json(checks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from copy import deepcopy
 
@@ -37,9 +38,19 @@ def export(setting: Setting, theta: Tree, data: Prepared) -> Exported:
     learned = load(setting, theta, data)
     models, checks = files(learned, feeds(learned, data, EPISODES, setting.horizon))
     assert isinstance(setting.task, FewShotTask)
-    shot = setting.task.training.shot
-    about = {"adaptation_steps": str(setting.horizon), "inner_lr": str(learned.rate)}
-    return Exported(models, checks, {"shot": str(shot), **about})
+    mean, std = learned.normalisation
+    return Exported(
+        models,
+        checks,
+        {
+            "shot": str(setting.task.training.shot),
+            "classes": str(setting.task.training.way),
+            "pixels": "0..1",
+            "normalisation": json.dumps({"mean": mean, "std": std}),
+            "adaptation_steps": str(setting.horizon),
+            "inner_lr": str(learned.rate),
+        },
+    )
 
 
 def load(setting: Setting, theta: Tree, data: Prepared) -> Learned:

@@ -49,11 +49,14 @@ def module(setting: Setting, theta: Tree, data: Prepared) -> nn.Module:
 
 
 def about(setting: Setting, data: Prepared) -> dict[str, str]:
-    """Names and sizes of the classes, the range of pixels, what "few" means."""
+    """Names and sizes of the classes, what the graph does with pixels, what "few" means."""
     counts = LongTail.load(data.folder / "longtail.npz").counts
+    names = data.info["splits"]["test"]["classes"]
     return {
+        "classes": str(len(names)),
         "pixels": "0..1",
-        "class_names": json.dumps(data.info["splits"]["test"]["classes"], ensure_ascii=False),
+        "normalisation": json.dumps({key: data.info[key] for key in ("mean", "std")}),
+        "class_names": json.dumps(names, ensure_ascii=False),
         "train_images": json.dumps(counts.tolist()),
         "imbalance": f"{counts.max() / counts.min():g}",
         "many": str(task(setting).test.many),

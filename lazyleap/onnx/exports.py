@@ -1,19 +1,13 @@
-"""What each kind of task writes as ONNX; the export stage itself knows no kind.
-
-A module here has two functions: ``export``, the files of a trained run with what was checked of
-them, and ``describe``, what its model card says of them.
-"""
+"""What a kind of task has that is written as ONNX; :func:`lazyleap.kind.exporter` finds it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol
 
 from onnx import ModelProto
 
 from lazyleap.datasets.store import Prepared
-from lazyleap.kind import kind
 from lazyleap.onnx.parity import Check
 from lazyleap.setting import Setting
 from lazyleap.trees import Tree
@@ -37,9 +31,3 @@ class Exporter(Protocol):
     def describe(self, facts: Mapping[str, str]) -> str:
         """Markdown: a summary of the run, then each file with its inputs and outputs."""
         ...
-
-
-def exporter_of(name: str) -> Exporter | None:
-    """The module that exports a task's kind, if there is one."""
-    module = kind(name).EXPORTER
-    return cast(Exporter, import_module(module)) if module else None

@@ -16,16 +16,18 @@ def facts(setting: Mapping[str, Any], metrics: Mapping[str, Any], commit: str) -
     """Names and values, all strings as ``metadata_props`` asks; what is structured is JSON.
 
     Args:
-        setting: the resolved run with normalisation, image, classes, dataset_digest, licence and
-            citation, as training left it in ``setting.json``.
+        setting: the resolved run with image, dataset_digest, licence and citation, as training left
+            it in ``setting.json``.
         metrics: the run's ``metrics.json``; ``metric`` is its primary one or, where there is one,
             that at the setting's ``own`` horizon, which is how the file is to be used.
         commit: of the code that writes the file.
+
+    What a graph does with pixels and what its outputs are is for its kind's exporter to add.
     """
     metric = metrics.get("own", metrics["primary"])
     all_scores = metrics["metrics"]
     score = all_scores[metric]
-    plain = ("grid", "estimator", "algorithm", "horizon", "seed", "classes")
+    plain = ("grid", "estimator", "algorithm", "horizon", "seed")
     rate = setting["algorithm_options"].get("inner_lr")
     said = ("dataset_digest", "licence", "citation")
     return {
@@ -36,7 +38,6 @@ def facts(setting: Mapping[str, Any], metrics: Mapping[str, Any], commit: str) -
         **({} if rate is None else {"inner_lr": str(rate)}),
         "model": json.dumps(setting["task"]["model"]),
         "image": json.dumps(setting["image"]),
-        "normalisation": json.dumps(setting["normalisation"]),
         "dataset": str(metrics["dataset"]),
         **{key: str(setting[key]) for key in said},
         "metric": str(metric),

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from lazyleap.longtail.kind import network, tree
 from lazyleap.settings import load, resolve
 from tests.longtail.project import CLASSES, RUNS, TASK
+from tests.onnx import facts
 
 ALL = (*RUNS, "ldam")
 
@@ -75,17 +76,28 @@ def test_the_file_has_the_error_that_its_card_says(exported, run):
     assert checks["checks"][0]["max_abs_diff"] < 1e-12
 
 
-def test_metadata_name_the_classes_and_how_many_images_each_had(exported):
+def test_all_that_the_file_says_of_itself_is_true(exported):
     path = exported / "artifacts/export/quick/ldam/model.onnx"
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
-    said = {p.key: p.value for p in model.metadata_props}
-    assert json.loads(said["class_names"]) == list(CLASSES)
-    assert json.loads(said["train_images"]) == [30, 13, 6, 3]
-    assert (said["imbalance"], said["pixels"]) == ("10", "0..1")
-    assert json.loads(said["image"]) == {"channels": 1, "height": 16, "width": 16}
-    assert (said["kind"], said["metric"]) == ("longtail", "error")
-    assert "inner_lr" not in said  # a baseline has none
+    assert facts.said(path) == facts.common(exported, "ldam") | {
+        "classes": "4",
+        "class_names": json.dumps(list(CLASSES)),
+        "train_images": "[30, 13, 6, 3]",
+        "imbalance": "10",
+        "many": "15",
+        "few": "5",
+        "pixels": "0..1",
+        "normalisation": facts.normalisation(exported, TASK),  # the answers above are of it
+    }
     assert b"/site-packages/" not in path.read_bytes()
     assert not any(node.op_type == "BatchNormalization" and len(node.output) > 1
                    for node in model.graph.node)  # fmt: skip
+
+
+def test_a_run_with_an_inner_rate_says_it(exported):
+    run = "lt-reweight-lazy-k5"
+    said = facts.said(exported / f"artifacts/export/quick/{run}/model.onnx")
+    more = {"classes", "class_names", "train_images", "imbalance", "many", "few", "pixels"}
+    assert said.keys() - facts.common(exported, run) == more | {"normalisation", "inner_lr"}
+    assert said["inner_lr"] == "0.1"

@@ -17,6 +17,7 @@ from lazyleap.fewshot.network import build as build_network
 from lazyleap.models import functional
 from lazyleap.settings import load, resolve
 from tests.conftest import edit
+from tests.onnx import facts
 from tests.stages.test_train import stage
 
 RUNS = {"maml-lazy-k5": "maml", "sgd": "meta_sgd", "anil": "anil"}
@@ -95,22 +96,50 @@ def test_files_answer_as_the_library_does_and_say_what_they_are(exported: Path) 
                 np.testing.assert_allclose(found, expected, atol=1e-4)
         files = {f"{name}{size}.onnx" for name in ("model", "adapt") for size in ("", ".half")}
         for file in files:
-            check_words(exported / run / file, algorithm)
+            check_words(exported / run / file, run, algorithm)
+        told = learner.get_modelmeta().custom_metadata_map
+        assert told["metric"] == "accuracy@5"
+        assert accuracy(learner) == pytest.approx(float(told["value"]), abs=1e-4)
         checks = json.loads((exported / run / "parity.json").read_text())
         assert checks["ok"]
         assert {check["file"] for check in checks["checks"]} == files
         assert "accuracy@5" in (exported / run / "model_card.md").read_text()
 
 
-def check_words(path: Path, algorithm: str) -> None:
-    model = onnx.load(path)
+def check_words(path: Path, run: str, algorithm: str) -> None:
+    model, project = onnx.load(path), path.parents[4]
     onnx.checker.check_model(model)
-    said = {p.key: p.value for p in model.metadata_props}
-    assert said["algorithm"] == algorithm
-    assert len(said["dataset_digest"]) == 64
-    assert said["metric"] == "accuracy@5"
+    expected = facts.common(project, run)
+    assert facts.said(path) == expected | {
+        "commit": expected["commit"] + "-dirty",  # the parameters were edited
+        "classes": "5",
+        "shot": "1",
+        "adaptation_steps": "5",
+        "inner_lr": str(RATE[algorithm]),
+        "pixels": "0..1",
+        "normalisation": facts.normalisation(project, "glyphs"),
+    }
     assert b"/site-packages/" not in path.read_bytes()
     assert not any(node.doc_string or node.metadata_props for node in model.graph.node)
+
+
+def accuracy(learner: onnxruntime.InferenceSession) -> float:
+    """Of the file on the test episodes, by what it recommends of itself."""
+    said = learner.get_modelmeta().custom_metadata_map
+    images = np.load("data/prepare/quick/glyphs/test/images/test_images.npy")
+    episodes = np.load("data/prepare/quick/glyphs/test/images/episodes.npz")
+    shares = []
+    for support, query in zip(episodes["support"], episodes["query"], strict=True):
+        feed = {
+            "support_images": images[support.reshape(-1)].astype(np.float32) / np.float32(255),
+            "support_labels": np.arange(WAY).repeat(support.shape[1]),
+            "query_images": images[query.reshape(-1)].astype(np.float32) / np.float32(255),
+            "adaptation_steps": np.array(int(said["adaptation_steps"])),
+            "inner_lr": np.array(float(said["inner_lr"]), np.float32),
+        }
+        found = learner.run(["query_logits"], feed)[0].argmax(1)
+        shares.append((found == np.arange(WAY).repeat(query.shape[1])).mean())
+    return float(np.mean(shares))
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from lazyleap.settings import load, resolve
 from stages import evaluate, export, prepare, surrogate, train, validate
 from tests.attack.stages.project import META, SQUARE, SURROGATES, TARGETS, TASK, ZOO
 from tests.conftest import edit
+from tests.onnx import facts
 from tests.tags import undefined
 
 CPU = torch.device("cpu")
@@ -219,6 +220,21 @@ def test_the_exported_predictor_answers_as_the_network(done):
         np.testing.assert_allclose(found, network(torch.from_numpy(images)), atol=1e-4)
     (alone,) = session.run(["gradients"], {"images": images[:1]})
     np.testing.assert_allclose(alone, found[:1], atol=1e-4)
+
+
+def test_all_that_the_predictors_file_says_of_itself_is_true(done):
+    """It takes pixels as they are (above), so there is no normalisation to tell of."""
+    assert facts.said(done / f"artifacts/export/quick/{META}/model.onnx") == facts.common(
+        done, META
+    ) | {
+        "inner_lr": "0.02",
+        "goal": "untargeted",
+        "norm": "l2",
+        "epsilon": "3.0",
+        "budget": "80",
+        "pixels": "0..1",
+        "surrogates": ", ".join(SURROGATES),
+    }
 
 
 @pytest.mark.parametrize(
