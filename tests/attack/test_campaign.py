@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lazyleap.attack import kind
+from lazyleap.attack.campaign import shown
 from lazyleap.attack.chosen import Chosen
 from lazyleap.classifiers import store
 from lazyleap.classifiers.store import Scorer
@@ -140,6 +141,18 @@ def test_several_targets_are_one_by_one_and_together(tmp_path, monkeypatch):
         assert row[1] == pytest.approx((row[one] + row[two]) / 2)
     assert rows[-1][one] == pytest.approx(metrics["success@one"]["value"])
     assert len(asked[0]) != len(ROWS)
+
+
+def test_a_perturbation_is_shown_about_grey_and_stretched() -> None:
+    clean, moved = np.full((2, 1, 2, 2), 0.25), np.zeros((2, 1, 2, 2))
+    moved[0, 0, 0, 1], moved[1, 0, 1, 1] = -0.2, 0.1
+    before = np.stack([clean, moved, clean + moved], 1).astype(np.float32)
+    cells = shown(before)
+    assert torch.equal(cells[:, [0, 2]], torch.from_numpy(before[:, [0, 2]]))
+    assert cells[0, 1].tolist() == [[[0.5, 0.0], [0.5, 0.5]]]
+    assert cells[1, 1].tolist() == [[[0.5, 0.5], [0.5, 0.75]]]
+    assert np.allclose(before[:, 1], moved)  # what is given is left alone
+    assert (shown(np.zeros_like(before))[:, 1] == 0.5).all()
 
 
 def test_a_target_that_gets_nothing_right_is_refused(tmp_path, monkeypatch):

@@ -136,5 +136,11 @@ def test_widths_that_leave_no_room() -> None:
     _, value = asked(linear)
     with pytest.raises(InputError, match=r"width 0\.6"):
         central_differences(value, rows, x, coordinates(1, 2), width=0.6, chunk=9)
-    with pytest.raises(InputError, match=r"width 0\.2"):
-        random_directions(value, rows, x, draw(1)(1, 2, *SHAPE), width=0.2, chunk=9)
+    for width in (0.2, 0.0):
+        with pytest.raises(InputError, match=f"width {width}"):
+            random_directions(value, rows, x, draw(1)(1, 2, *SHAPE), width=width, chunk=9)
+    with pytest.raises(InputError, match=r"width 0\.0"):
+        central_differences(value, rows, x, coordinates(1, 2), width=0.0, chunk=9)
+    for width in (0.5, 1e-9):
+        central_differences(value, rows, x, coordinates(1, 2), width=width, chunk=9)
+        random_directions(value, rows, x, draw(1)(1, 2, *SHAPE), width=width / 3, chunk=9)

@@ -78,6 +78,16 @@ def test_the_medians_interval_holds_what_it_promises() -> None:
     assert 0.9 < hits / 300 < 0.99
 
 
+def test_the_interval_holds_the_middle_95_percent_of_the_resampled_medians() -> None:
+    sample, resamples = np.random.default_rng(3).exponential(size=21), 4001
+    draws = np.random.default_rng(4).integers(21, size=(resamples, 21))
+    medians = sorted(sorted(sample[i] for i in row)[10] for row in draws)
+    found = median(sample, resamples, np.random.default_rng(4))
+    assert (found["low"], found["high"]) == (medians[100], medians[3900])  # 2.5 and 97.5 %
+    assert found["value"] == sorted(sample)[10]
+    assert found["n"] == 21
+
+
 def test_the_same_chance_gives_the_same_interval() -> None:
     assert measured(outcome()) == measured(outcome())
 

@@ -17,7 +17,7 @@ from tests.handmade import CPU, float64, images, prepared, setting, trained
 from tests.oracles import episodes as oracle
 from tests.oracles.networks import mlp, predictor, squared_error
 from tests.oracles.outer import Descent
-from tests.oracles.surrogates import cosine, slope
+from tests.oracles.surrogates import cosine, error, slope
 from tests.reference import Plain, assert_same
 
 ITERATIONS, EVERY, RATE, SURROGATES = 20, 7, 0.05, ("one", "two")
@@ -103,7 +103,8 @@ def test_theta_is_that_of_plain_torch(name, tmp_path, monkeypatch):
         start = {n: p.clone() for n, p in learner.theta.items()}
         batches = [learner.sample(i) for i in range(ITERATIONS)]
         progress = trained(learner, ours, kind.KEEP)
-        logits = list(networks(data.folder))
+        logits, last = list(networks(data.folder)), learner.validate()
+        pictures = kind.pictures(learner)
     plain = Plain("maml", predictor, squared_error, RATE, way.momentum)
     descent = Descent(**way.outer, iterations=ITERATIONS)
     thetas = oracle.train(plain, start, batches, way.gradient, descent)
@@ -116,6 +117,14 @@ def test_theta_is_that_of_plain_torch(name, tmp_path, monkeypatch):
     iteration, value, theta = oracle.best(thetas, EVERY, score)
     assert (progress.best_iteration, progress.best_score) == (iteration, pytest.approx(value))
     assert_same(progress.best_theta, theta, rtol=0, atol=1e-12)
+
+    errors = [error(plain, thetas[-1], task, ours.horizon) for task in validation]
+    assert last["validation/squared_error"] == pytest.approx(sum(errors) / len(errors))
+    ((_, cells),) = pictures.items()
+    maps = predictor(thetas[-1], batches[0][0].outer.inputs)
+    gradients = 0.5 + batches[0][0].outer.targets / 2  # whose largest entry is 1
+    shown = (batches[0][0].outer.inputs, gradients, 0.5 + maps / maps.abs().max() / 2)
+    torch.testing.assert_close(cells, torch.stack(shown))
 
     meta = [one for tasks in batches for one in tasks]
     assert (len(meta), len(validation)) == (2 * ITERATIONS, 2 * len(SURROGATES))

@@ -154,6 +154,12 @@ def test_a_meta_batch_is_known_by_seed_and_iteration_and_is_of_training_images(t
     for different in (one.sample(8), other.sample(7)):
         assert not torch.equal(tasks[0].outer.inputs, different[0].outer.inputs)
     assert not torch.equal(tasks[0].outer.inputs, tasks[1].outer.inputs)
+    ((tag, cells),) = kind.pictures(one).items()
+    first = one.sample(0)[0]
+    assert tag == "episode/support_and_query"
+    for label in range(3):  # a row a class, support left and query right
+        parts = [b.inputs[b.targets == label] for b in (first.inner[0], first.outer)]
+        assert torch.equal(cells[label], torch.cat(parts))
     starts = [torch.cat([p.flatten() for p in each.theta.values()]) for each in (one, same, other)]
     assert torch.equal(starts[0], starts[1])
     assert not torch.equal(starts[0], starts[2])

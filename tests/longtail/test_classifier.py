@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from lazyleap.algorithms import Reweight, WeightNet
 from lazyleap.bilevel import Batch
-from lazyleap.estimators import Exact, Lazy, Unrolled
+from lazyleap.errors import DivergedError
+from lazyleap.estimators import Exact, Lazy, MetaGradient, Unrolled
 from lazyleap.longtail.classifier import Classifier, Descent
 from lazyleap.longtail.learned import Ahead, Examples, Net
 from lazyleap.longtail.learner import WeightedLearner
@@ -72,7 +73,7 @@ def test_it_moves_as_torchs_sgd_with_momentum_decay_and_schedule():
         torch.testing.assert_close(tensor, expected[name], rtol=1e-9, atol=1e-11)
 
 
-def weighted(kind: str, estimator, horizon: int) -> WeightedLearner:
+def weighted(kind: str, estimator, horizon: int, patience: int = 50) -> WeightedLearner:
     torch.manual_seed(0)
     state = Classifier(network(running=True), descent())
     means = ClassMeans(CLASSES, 0.9, torch.device("cpu"))
@@ -86,7 +87,7 @@ def weighted(kind: str, estimator, horizon: int) -> WeightedLearner:
         return algorithm(forward, classifier or {}, 0.1 * share)
 
     if kind == "reweight":
-        weigher = Examples(problem, estimator, ahead, means, patience=50)
+        weigher = Examples(problem, estimator, ahead, means, patience=patience)
     else:
         weigher = Net(problem, estimator, ahead, OuterOptimizer(net_start(), OUTER))
     return WeightedLearner(state, weigher, data, means, batch(99, CLASSES))
@@ -139,3 +140,27 @@ def test_a_step_that_is_not_finite_is_not_taken():
     broken = Batch(batch(0, CLASSES).inputs * float("inf"), batch(0, CLASSES).targets)
     state.step(0, broken, cross_entropy, shares)
     assert all(torch.equal(p, before[n]) for n, p in state.tree.items())
+
+
+class Scripted:
+    """Whether the examples of mini-batch i would have helped is known beforehand."""
+
+    def __init__(self, *helps: bool) -> None:
+        self.helps = list(helps)
+
+    def __call__(self, problem, theta, tasks) -> MetaGradient:
+        sign = -1.0 if self.helps.pop(0) else 1.0
+        grad = {"eps": sign * torch.arange(len(theta["eps"])).double()}
+        return MetaGradient(torch.ones(()), grad, [])
+
+
+def test_so_many_batches_in_a_row_without_a_weight_are_an_error_also_after_a_stop():
+    learner = weighted("reweight", Scripted(False, False, True, False, False), 1, patience=3)
+    found = [learner.step(i, describe=False) for i in range(5)]
+    assert [f["weights/all_zero"] for f in found] == [1, 1, 0, 1, 1]
+    assert [f["train/loss"] > 0 for f in found] == [False, False, True, False, False]
+    again = weighted("reweight", Scripted(False), 1, patience=3)
+    again.load_state(learner.state())
+    words = r"^no example of the last 3 mini-batches got a weight \(at iteration 5\)$"
+    with pytest.raises(DivergedError, match=words):
+        again.step(5, describe=False)

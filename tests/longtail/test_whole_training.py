@@ -116,6 +116,7 @@ def test_the_classifier_is_that_of_plain_torch(name, tmp_path):
     with float64():
         learner = kind.learner(ours, data, CPU)
         parameters, buffers, other = parted(learner.theta)
+        ((_, cells),) = kind.pictures(learner).items()
         progress = trained(learner, ours, kind.KEEP)
         batches = [tuple(learner.stream[i]) for i in range(ITERATIONS + ours.horizon)]
     net = {} if "class_means" in other else other
@@ -129,3 +130,7 @@ def test_the_classifier_is_that_of_plain_torch(name, tmp_path):
     torch.testing.assert_close(learner.means.values, state.means, rtol=0, atol=1e-12)
     assert_same(progress.best_theta, expected, rtol=0, atol=1e-12)
     assert progress.best_score == pytest.approx(oracle.accuracy(state, meta))
+    train = data.split("train")
+    rarest = [np.flatnonzero(train.labels == c)[2:6] for c in (2, 1, 0)]  # two are meta images
+    expected = torch.stack([seen(train, data.info)[rows] for rows in rarest])
+    torch.testing.assert_close(cells, expected)

@@ -31,3 +31,9 @@ def cosine(plain: Plain, theta: Params, task: Any, steps: int) -> float:
         for a, b in zip(maps, task.outer.targets, strict=True)
     ]
     return sum(each) / len(each)
+
+
+def error(plain: Plain, theta: Params, task: Any, steps: int) -> float:
+    """Mean squared error of the maps after so many steps."""
+    maps = plain.network(adapted(plain, theta, task, steps), task.outer.inputs)
+    return float(plain.loss(maps, task.outer.targets))
