@@ -2,50 +2,57 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import json
-import sys
-import threading
 import time
 from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import FrameType
+from types import CodeType
 from typing import Any
 
 import pytest
+
+NOTE = "__reached__"  # among the builtins: where every statement of a function writes its line
 
 
 class Reach:
     """Watches the lines of ``lazyleap`` while each test runs, its fixtures with it.
 
-    What is run at import, before any test, is no test's: it counts for all that reach the file.
+    Every statement in a function of the library first notes its line. What is run at import,
+    before any test, is no test's: it counts for all that reach the file.
     """
 
     def __init__(self, root: Path, out: Path) -> None:
         self.prefix, self.out = f"{root}/lazyleap/", out
-        self.lines: set[tuple[str, int]] = set()
+        self.noted: set[tuple[str, int]] = set()
         self.found: dict[str, dict[str, Any]] = {}
         self.passed: set[str] = set()
 
-    def trace(self, frame: FrameType, event: str, value: object) -> Any:
-        """For ``sys.settrace``: only the library's frames are looked into."""
-        return self._line if frame.f_code.co_filename.startswith(self.prefix) else None
+    def pytest_configure(self) -> None:
+        """From now on the library is compiled with notes in it."""
+        setattr(builtins, NOTE, self.noted.add)
+        plain, prefix = SourceFileLoader.source_to_code, self.prefix
 
-    def _line(self, frame: FrameType, event: str, value: object) -> Any:
-        self.lines.add((frame.f_code.co_filename, frame.f_lineno))
-        return self._line
+        def source_to_code(loader: Any, data: Any, path: Any, **options: Any) -> CodeType:
+            if not str(path).startswith(prefix):
+                code: CodeType = plain(loader, data, path, **options)
+                return code
+            tree = Notes(str(path).removeprefix(prefix)).visit(ast.parse(data))
+            return compile(ast.fix_missing_locations(tree), path, "exec", dont_inherit=True)
+
+        SourceFileLoader.source_to_code = source_to_code  # type: ignore[method-assign]
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """One test with its fixtures."""
-        self.lines, started = set(), time.process_time()
-        threading.settrace(self.trace)
-        sys.settrace(self.trace)
+        self.noted.clear()
+        started = time.process_time()
         yield
-        sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
         files: dict[str, list[int]] = {}
-        for name, line in sorted(self.lines):
-            files.setdefault(name.removeprefix(self.prefix), []).append(line)
+        for name, line in sorted(self.noted):
+            files.setdefault(name, []).append(line)
         self.found[item.nodeid] = {"seconds": time.process_time() - started, "files": files}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -59,6 +66,37 @@ class Reach:
         """Write what was found."""
         kept = {name: one for name, one in self.found.items() if name in self.passed}
         self.out.write_text(json.dumps(kept))
+
+
+class Notes(ast.NodeTransformer):
+    """Before each statement of a function a note of the file and the line."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        """The docstring stays the first statement."""
+        words = node.body[:1] if ast.get_docstring(node, clean=False) is not None else []
+        node.body = [*words, *self._noted(node.body[len(words) :])]
+        return node
+
+    def _noted(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        found: list[ast.stmt] = []
+        for statement in body:
+            found += ast.parse(f"{NOTE}(({self.file!r}, {statement.lineno}))").body
+            found.append(self._inside(statement))
+        return found
+
+    def _inside(self, statement: ast.stmt) -> ast.stmt:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            visited: ast.stmt = self.visit(statement)
+            return visited
+        for name in ("body", "orelse", "finalbody"):
+            if part := getattr(statement, name, None):
+                setattr(statement, name, self._noted(part))
+        for handler in getattr(statement, "handlers", []):
+            handler.body = self._noted(handler.body)
+        return statement
 
 
 def killers(

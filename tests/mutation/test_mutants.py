@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from tests.mutation.mutants import mutants
-from tests.mutation.reach import killers
+from tests.mutation.reach import NOTE, Notes, killers
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,44 @@ def test_killers_reach_the_line_and_the_quickest_of_each_file_come_first():
     at_import = killers(reach, "lazyleap/a.py", (1, 1), 60)
     assert at_import == ["t1::other", "t2::middle", "t1::quick", "t1::slow"]
     assert killers(reach, "lazyleap/c.py", (1, 1), 60) == []
+
+
+NOTED = """
+x = 1
+class A:
+    def f(self, n):
+        "Words."
+        if n:
+            return 1
+        else:
+            try:
+                g = lambda: 1 / 0
+                g()
+            except ZeroDivisionError:
+                return 2
+            finally:
+                n = 3
+    def h(self):
+        def inner():
+            return 4
+        return inner()
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "result", "lines"),
+    [
+        ("A().f(1)", 1, {6, 7}),
+        ("A().f(0)", 2, {6, 9, 10, 11, 13, 15}),
+        ("A().h()", 4, {17, 18, 19}),
+        ("A.f.__doc__", "Words.", set()),
+        ("x", 1, set()),
+    ],
+)
+def test_the_lines_of_functions_are_noted_and_nothing_else_changes(call, result, lines):
+    noted = []
+    names = {NOTE: noted.append}
+    tree = ast.fix_missing_locations(Notes("a.py").visit(ast.parse(NOTED)))
+    exec(compile(tree, "a.py", "exec"), names)
+    assert eval(call, names) == result
+    assert sorted(noted) == [("a.py", line) for line in sorted(lines)]
