@@ -18,6 +18,7 @@ from torch import Tensor
 from lazyleap import registry
 from lazyleap.bilevel import Adapts
 from lazyleap.blocks import TaskOptions
+from lazyleap.datasets.indices import Indices
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.items import Items
 from lazyleap.setting import Setting
@@ -96,6 +97,10 @@ class Kind:
         File name, below the task's prepared folder, to what is stored there.
         """
         return {}
+
+    def held_out(self, data: Prepared) -> Indices:
+        """Training images that no surrogate of a task with ``CLASSIFIERS`` is trained on."""
+        raise NotImplementedError
 
     def learner(self, setting: Setting, data: Prepared, device: torch.device) -> Learner:
         """What the training loop trains; ``data`` is the task's ``train/images``."""

@@ -55,7 +55,7 @@ class Classifier:
     def __init__(self, path: Path) -> None:
         self.session = _session(path)
         facts = self.session.get_modelmeta().custom_metadata_map
-        if facts.get("kind") == "fewshot":
+        if "adaptation_steps" in facts:
             raise InputError(f"{path}: has learned no classes yet; see examples/adapt.py")
         try:
             self.classes: list[str] = json.loads(facts["class_names"])

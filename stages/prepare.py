@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from lazyleap.datasets import ImageSet, read, save
-from lazyleap.datasets.glyphs import ORIGIN
 from lazyleap.datasets.registry import read_registry
 from lazyleap.datasets.store import moments
 from lazyleap.errors import InputError, nearest
 from lazyleap.kind import kind
+from lazyleap.registry import find
 from lazyleap.settings import load
 from stages import folders
 from stages.program import Params, Traceback, run
@@ -59,9 +59,9 @@ def describe(dataset: Any) -> dict[str, str]:
     if name in registry:
         keys = {"licence", "citation", "source"}
         return {"name": name, "reader": dataset.reader, **registry[name].model_dump(include=keys)}
-    rendered = dataset.reader in ("glyphs", "characters")
-    origin, named = (ORIGIN, dataset.reader) if rendered else (OWN, name)
-    return {"name": named, "reader": dataset.reader, **origin}
+    made: dict[str, str] | None = getattr(find("reader", dataset.reader), "ORIGIN", None)
+    named = dataset.reader if made else name
+    return {"name": named, "reader": dataset.reader, **(made or OWN)}
 
 
 if __name__ == "__main__":

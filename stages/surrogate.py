@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lazyleap.attack.chosen import Chosen
 from lazyleap.classifiers import fit, store
 from lazyleap.datasets.store import load as load_data
 from lazyleap.files import replacing
+from lazyleap.kind import kind
 from stages import classifiers, folders, scratch
 from stages.program import Params, Traceback, run
 
@@ -18,7 +18,7 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
     scratch.end_with_parent()
     data = load_data(folders.images(settings.grid, options.task, "train"))
     images = data.split("train")
-    held_out = Chosen.load(data.folder / "held_out.npz").rows
+    held_out = kind(settings.tasks[options.task].kind).held_out(data)
     rows = np.setdiff1d(np.arange(len(images.labels)), held_out)
     network, about = classifiers.train("surrogate", name, options, data, rows, settings.device)
     about["accuracy"] = fit.accuracy(network, images, held_out)

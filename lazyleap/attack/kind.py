@@ -21,6 +21,7 @@ from lazyleap.attack.predicted import Predicted
 from lazyleap.bilevel import Adapts, Task, step
 from lazyleap.classifiers import store
 from lazyleap.classifiers.fit import pixels
+from lazyleap.datasets.indices import Indices
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
 from lazyleap.kind import Drawn, Preview, Verdict
@@ -72,6 +73,11 @@ def draw(sets: Mapping[str, ImageSet], options: AttackTask) -> dict[str, Drawn]:
         }
     except InputError as error:
         raise InputError(f"draw: {error}") from error
+
+
+def held_out(data: Prepared) -> Indices:
+    """Training images that no surrogate is trained on."""
+    return Chosen.load(data.folder / "held_out.npz").rows
 
 
 def learner(setting: Setting, data: Prepared, device: torch.device) -> Learner:

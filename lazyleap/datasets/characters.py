@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lazyleap.datasets import fonts
+from lazyleap.datasets.glyphs import ORIGIN as ORIGIN
 from lazyleap.datasets.glyphs import draw
 from lazyleap.datasets.options import Characters
 from lazyleap.datasets.store import ImageSet

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from lazyleap.bilevel import Batch
 from lazyleap.errors import InputError
+from lazyleap.longtail.options import LongTailTraining
 from lazyleap.models.layout import channels_last, chosen, flat, shaped
 from lazyleap.training.watch import Watch
 from lazyleap.trees import Tree, copy, detach, leaf, not_finite
@@ -37,6 +38,19 @@ class Descent:
     milestones: tuple[float, ...]
     decay: float
     iterations: int
+
+    @classmethod
+    def of(cls, options: LongTailTraining, iterations: int) -> Descent:
+        """What params.yaml says, over so many steps."""
+        return cls(
+            options.lr,
+            options.momentum,
+            options.weight_decay,
+            options.warmup,
+            tuple(options.milestones),
+            options.decay,
+            iterations,
+        )
 
     def share(self, iteration: int) -> float:
         """The rate of a step as a share of ``lr``."""

@@ -15,14 +15,15 @@ from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import InputError
 from lazyleap.kind import CURVE, Drawn, Preview, Verdict
-from lazyleap.longtail import build
 from lazyleap.longtail.batches import Examples, MetaStream, Stream
-from lazyleap.longtail.classifier import PREFIX, Classifier, answer, load_weights
+from lazyleap.longtail.classifier import PREFIX, Classifier, Descent, answer, load_weights
 from lazyleap.longtail.evaluation import measure
 from lazyleap.longtail.learner import WeightedLearner
+from lazyleap.longtail.means import ClassMeans
 from lazyleap.longtail.network import build as build_network
 from lazyleap.longtail.options import LongTailTask
 from lazyleap.longtail.profile import LongTail, choose
+from lazyleap.longtail.weigher import Sources, weigher
 from lazyleap.seeding import generator, seed_torch
 from lazyleap.setting import Setting
 from lazyleap.statistics import cells
@@ -73,16 +74,12 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> WeightedL
     if options.start is not None:
         load_weights(running, Path(options.start))
     virtual = network(setting, len(images.classes), data.info, running=False).to(device)
-    means = build.means(setting, len(images.classes), device)
-    weigher = build.weigher(
-        setting,
-        virtual,
-        build.Sources(
-            stream, MetaStream(meta, options.meta_batch, setting.seed), means, _counts(tail, device)
-        ),
-    )
-    state = Classifier(running.to(device), build.descent(setting))
-    return WeightedLearner(state, weigher, stream, means, meta.batch(tail.meta, None))
+    means = ClassMeans(len(images.classes), setting.algorithm_options.mean_decay, device)
+    meta_stream = MetaStream(meta, options.meta_batch, setting.seed)
+    sources = Sources(stream, meta_stream, means, _counts(tail, device))
+    state = Classifier(running.to(device), Descent.of(options, setting.meta_iterations))
+    held = meta.batch(tail.meta, None)
+    return WeightedLearner(state, weigher(setting, virtual, sources), stream, means, held)
 
 
 def pictures(learner: WeightedLearner) -> dict[str, Tensor]:

@@ -172,7 +172,7 @@ def spoil(model: Path, folder: Path, what: str) -> tuple[Path, Path]:
         onnx.save(bare, other)
     elif what == "learner":
         bare = onnx.load(model)
-        onnx.helper.set_model_props(bare, {"kind": "fewshot"})
+        onnx.helper.set_model_props(bare, {"adaptation_steps": "5"})
         onnx.save(bare, other)
     elif what == "empty":
         (folder / "empty").mkdir()

@@ -1,16 +1,14 @@
-"""From a setting (words and numbers) to what weighs its examples."""
+"""What weighs a setting's examples: its algorithm with its estimator, or a rule."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from lazyleap.algorithms import Reweight, Weighting
 from lazyleap.longtail.batches import MetaStream, Stream
-from lazyleap.longtail.classifier import Descent
 from lazyleap.longtail.learned import Ahead, Examples, Net
 from lazyleap.longtail.learner import Weigher
 from lazyleap.longtail.means import ClassMeans
@@ -45,22 +43,3 @@ def weigher(setting: Setting, network: nn.Module, sources: Sources) -> Weigher:
     start = {n: p.to(sources.counts.device) for n, p in algorithm.initial(options).items()}
     outer = OuterOptions.of(options.outer, setting.meta_iterations)
     return Net(problem, estimator, ahead, OuterOptimizer(start, outer))
-
-
-def means(setting: Setting, classes: int, device: torch.device) -> ClassMeans:
-    """Running means of the weights by class, at their start."""
-    return ClassMeans(classes, setting.algorithm_options.mean_decay, device)
-
-
-def descent(setting: Setting) -> Descent:
-    """How the setting's classifier moves."""
-    options = setting.task.training
-    return Descent(
-        options.lr,
-        options.momentum,
-        options.weight_decay,
-        options.warmup,
-        tuple(options.milestones),
-        options.decay,
-        setting.meta_iterations,
-    )
