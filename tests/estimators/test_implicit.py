@@ -104,3 +104,8 @@ def test_conjugate_gradient_of_zero_is_zero_and_negative_curvature_stops_it():
     assert_same(conjugate_gradient(multiplied(matrix, b), zero, 5), zero)
     stopped = conjugate_gradient(multiplied(-matrix, b), b, 5)
     assert_same(stopped, zero)
+
+
+def test_what_is_not_said_of_it_stays_as_it_was():
+    """A default in code is no changed parameter: nothing would be run anew."""
+    assert Implicit() == Implicit(rho=2.0, cg_steps=5)

@@ -26,7 +26,10 @@ CONVERSIONS = frozenset((  # what takes a value from one form to another, and no
     "numpy", "contiguous", "tolist", "item", "double", "long", "items", "keys", "values",
     "read_text", "encode", "decode", "splitlines",
 ))  # fmt: skip
-SYMMETRIC = frozenset(("min", "max", "isinstance", "cast", "torch.equal", "torch.maximum"))
+SYMMETRIC = frozenset((  # of their two arguments, or asked by name alone
+    "min", "max", "isinstance", "cast", "torch.equal", "torch.maximum", "functional.mse_loss",
+))  # fmt: skip
+UNSEEN = ("device", "strict")  # keywords that change nothing on one right machine
 NUMBERS = ("Tensor", "float", "int", "Numbers")
 
 
@@ -45,13 +48,18 @@ def compared(node: ast.AST, source: Source) -> Found:
     """One comparison at its edge, or turned round."""
     if not isinstance(node, ast.Compare):
         return
-    parts = [source.text(node.left), *map(source.text, node.comparators)]
+    parts = [_whole(part, source) for part in (node.left, *node.comparators)]
     signs = [
         ast.unparse(ast.Compare(ast.Name("a"), [op], [ast.Name("b")]))[2:-2] for op in node.ops
     ]
     for i, op in enumerate(node.ops):
         other = [*signs[:i], COMPARE[type(op)], *signs[i + 1 :]]
         yield node, _parted(parts, other)
+
+
+def _whole(node: ast.expr, source: Source) -> str:
+    loose = isinstance(node, ast.NamedExpr | ast.BoolOp | ast.IfExp | ast.Compare | ast.Lambda)
+    return f"({source.text(node)})" if loose else source.text(node)
 
 
 def _parted(parts: list[str], signs: list[str]) -> str:
@@ -98,6 +106,8 @@ def decided(node: ast.AST, source: Source) -> Found:
     tests = [node.test] if isinstance(node, ast.If | ast.IfExp | ast.While) else []
     tests += node.ifs if isinstance(node, ast.comprehension) else []
     for test in tests:
+        if source.text(test) == "TYPE_CHECKING":
+            continue
         turned = isinstance(test, ast.Compare) and len(test.ops) == 1  # by another operator
         turned = turned and not isinstance(test.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE)
         if not turned and not isinstance(test, ast.UnaryOp):
@@ -118,7 +128,7 @@ def called(node: ast.AST, source: Source) -> Found:
         return
     arguments = [*node.args, *node.keywords]
     for word in node.keywords:
-        if word.arg is not None:
+        if word.arg is not None and word.arg not in UNSEEN:
             yield node, _call(source, node, [a for a in arguments if a is not word])
     plain = [a for a in node.args if not isinstance(a, ast.Starred)]
     if len(plain) == len(node.args) >= 2 and source.text(node.func) not in SYMMETRIC:
@@ -166,7 +176,7 @@ def returned(node: ast.AST, source: Source) -> Found:
         yield value, f"({two}, {one})"
     elif kind == "bool":
         yield value, f"(not ({text}))"
-    elif kind in NUMBERS:
+    elif kind in NUMBERS and not isinstance(value, ast.Constant):
         yield value, f"(-({text}))"
 
 

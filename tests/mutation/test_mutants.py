@@ -15,6 +15,8 @@ from tests.mutation.reach import NOTE, Notes, killers
     ("line", "expected"),
     [
         ("a < b", {"(a <= b)"}),
+        ("(a := b) is None", {"((a := b) is not None)"}),
+        ("a in (b or c)", {"(a not in (b or c))", "a in (((b) and (c)))"}),
         ("a if not b else c", {"a if (b) else c"}),
         ("a if b < c else d", {"a if (b <= c) else d", "a if (not (b < c)) else d"}),
         ("a if b == c else d", {"a if (b != c) else d"}),
