@@ -78,7 +78,8 @@ class Bilevel(Protocol):
 class Adapts(Bilevel, Protocol):
     """A problem whose task model is a network that answers inputs: few-shot learning and its like.
 
-    ``loss``, a field, is that of both loops; ``Options`` what params.yaml may say of it.
+    A dataclass with fields ``forward`` and ``loss``, that of both loops, which may be replaced;
+    ``Options``: what params.yaml may say of it.
     """
 
     @classmethod

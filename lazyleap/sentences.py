@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -84,7 +83,6 @@ def prefixed(where: object) -> Iterator[None]:
         raise InputError(f"{where}: {error}") from error
 
 
-@cache
 def known() -> frozenset[str]:
     """Every key of every schema in use, for the nearest valid one."""
     found: set[str] = set()

@@ -85,8 +85,18 @@ def go(name: str, task: str) -> dict:
     return json.loads(Path(f"artifacts/evaluate/quick/{name}/metrics.json").read_text())
 
 
-def test_an_algorithm_and_a_network_and_a_reader_up_to_the_file_that_learns(extended):
-    found = go("boil", "bars")
+def test_each_goes_from_params_to_files_and_a_report(extended):
+    bars_learned(go("boil", "bars"))
+    assert go("neumann", "bars")["terms"] == 7
+    sinusoids_learned(go("waves", "waves"))
+    report.main()
+    page = Path("results/quick/report.html").read_text()
+    for word in ("boil lazy k=3", "maml neumann k=3 (terms 7)", "slow lazy k=5"):
+        assert word in page
+
+
+def bars_learned(found):
+    """BOIL on a reader's images with a network of its own, up to the file that learns."""
     assert found["metrics"][found["primary"]]["n"] == 6
     assert found["algorithm"] == "boil"
     setting = json.loads(Path("artifacts/train/quick/boil/setting.json").read_text())
@@ -119,24 +129,8 @@ def test_an_algorithm_and_a_network_and_a_reader_up_to_the_file_that_learns(exte
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_an_estimator_with_a_knob(extended):
-    setting = resolve(load(Path("params.yaml")), "neumann")
-    assert setting.make_estimator().terms == 7  # the run's, not its block's
-    assert go("neumann", "bars")["terms"] == 7
-
-
-def test_the_neumann_series_tends_to_conjugate_gradient(elsewhere, monkeypatch):
-    monkeypatch.syspath_prepend(str(elsewhere))
-    from neumann import Neumann
-
-    case = Case("maml", "perceptron")
-    tasks = case.tasks(3, same_batch=True)
-    found = Neumann(300)(case.problem, case.theta(), tasks).grad
-    assert_same(found, Implicit(2.0, 60)(case.problem, case.theta(), tasks).grad, rtol=1e-8)
-
-
-def test_a_kind_of_task(extended):
-    found = go("waves", "waves")
+def sinusoids_learned(found):
+    """A kind of task without images, judged by its own metric; nothing is exported."""
     assert found["kind"] == "sinusoid.kind:Sinusoid"
     assert 0 < found["metrics"]["error"]["value"] < 6
     with Path("artifacts/evaluate/quick/waves/curve.csv").open() as file:
@@ -147,13 +141,24 @@ def test_a_kind_of_task(extended):
     assert "nothing" in Path("artifacts/export/quick/waves/model_card.md").read_text()
 
 
-def test_all_of_them_in_one_report(extended):
-    for name, task in (("boil", "bars"), ("neumann", "bars"), ("waves", "waves")):
-        go(name, task)
-    report.main()
-    page = Path("results/quick/report.html").read_text()
-    for word in ("boil lazy k=3", "maml neumann k=3 (terms 7)", "slow lazy k=5"):
-        assert word in page
+def test_a_runs_knob_goes_before_its_blocks(elsewhere):
+    path = elsewhere.parent / "params.yaml"
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    extend(params)
+    path.write_text(yaml.safe_dump(params | {"extensions": str(elsewhere)}))
+    settings = load(path)
+    assert resolve(settings, "neumann").make_estimator().terms == 7
+    assert resolve(settings, "waves").option("inner_lr") == 0.01
+
+
+def test_the_neumann_series_tends_to_conjugate_gradient(elsewhere, monkeypatch):
+    monkeypatch.syspath_prepend(str(elsewhere))
+    from neumann import Neumann
+
+    case = Case("maml", "perceptron")
+    tasks = case.tasks(3, same_batch=True)
+    found = Neumann(300)(case.problem, case.theta(), tasks).grad
+    assert_same(found, Implicit(2.0, 60)(case.problem, case.theta(), tasks).grad, rtol=1e-8)
 
 
 def refused(folder: Path, change) -> str:
