@@ -30,8 +30,8 @@ def margin(log_probs: Tensor, goal: Goal) -> Tensor:
 
     Untargeted ``log p_true - max_other log p``, targeted ``max_other log p - log p_target``.
     ``log_probs`` ``[n, classes]``; raw logits give the same number. Below 0 the attack has
-    succeeded: this is the objective without its ``max(., 0)``, which finite differences across the
-    decision boundary need, and whose gradient the surrogates give.
+    succeeded: this is the objective of Du et al. (ICLR 2020) without its ``max(., 0)``, which
+    finite differences across the decision boundary need, and whose gradient the surrogates give.
 
     Raises:
         InputError: a label that the classifier has no class for.
@@ -44,11 +44,6 @@ def margin(log_probs: Tensor, goal: Goal) -> Tensor:
     own = log_probs.gather(1, labels)[:, 0]
     others = log_probs.scatter(1, labels, -torch.inf).amax(1)
     return others - own if goal.targeted else own - others
-
-
-def objective(log_probs: Tensor, goal: Goal) -> Tensor:
-    """``max(margin, 0)`` ``[n]``, what the attack minimises. Source: Du et al., ICLR 2020."""
-    return margin(log_probs, goal).clamp_min(0)
 
 
 def succeeded(margins: Tensor) -> Tensor:

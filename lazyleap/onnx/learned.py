@@ -13,7 +13,6 @@ from lazyleap.algorithms import MAML, MetaSGD
 from lazyleap.bilevel import Batch, step
 from lazyleap.models import functional
 from lazyleap.onnx.parity import Array, Feed
-from lazyleap.onnx.smaller import LEAST
 from lazyleap.trees import Tree
 
 
@@ -47,18 +46,9 @@ class Learned:
 
     def double(self) -> Learned:
         """The same in float64."""
-        theta = {n: p.double() for n, p in self.theta.items()}
-        return self._of(deepcopy(self.network).double(), theta)
-
-    def rounded(self) -> Learned:
-        """With the weights of a file that :func:`lazyleap.onnx.smaller.half` made."""
-        network = deepcopy(self.network)
-        network.load_state_dict(_rounded(network.state_dict()))
-        return self._of(network, _rounded(self.theta))
-
-    def _of(self, network: nn.Module, theta: Tree) -> Learned:
-        """The same of another network: the problem's own holds what theta lacks."""
+        network = deepcopy(self.network).double()  # its frozen parts serve the problem, too
         problem = replace(self.problem, forward=functional(network))
+        theta = {n: p.double() for n, p in self.theta.items()}
         return replace(self, network=network, problem=problem, theta=theta)
 
     def adapt(self, feed: Feed) -> Array:
@@ -81,7 +71,3 @@ class Learned:
         moments = (torch.tensor(m, dtype=self.dtype).view(-1, 1, 1) for m in self.normalisation)
         mean, std = moments
         return (torch.from_numpy(images).to(self.dtype) - mean) / std
-
-
-def _rounded(tree: Tree) -> dict[str, Tensor]:
-    return {n: p.half().to(p.dtype) if p.numel() >= LEAST else p for n, p in tree.items()}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import nn
@@ -10,6 +13,7 @@ from lazyleap import ANIL, MAML, MetaSGD
 from lazyleap.algorithms import SGD
 from lazyleap.models import Conv4, ResNet12, functional, weights
 from lazyleap.onnx.learned import Learned
+from lazyleap.onnx.smaller import LEAST
 
 ALGORITHMS = {"maml": MAML, "meta_sgd": MetaSGD, "anil": ANIL}
 WAY = 3
@@ -44,6 +48,18 @@ def learned(
             for n, p in rates.items()
         }
     return Learned(net, problem, theta, (2, size, size), ([0.1, 0.3], [0.3, 0.6]))
+
+
+def rounded(model: Learned) -> Learned:
+    """With the weights that a file of half size has."""
+
+    def half(tree):
+        return {n: p.half().to(p.dtype) if p.numel() >= LEAST else p for n, p in tree.items()}
+
+    net = deepcopy(model.network)
+    net.load_state_dict(half(net.state_dict()))
+    problem = replace(model.problem, forward=functional(net))
+    return replace(model, network=net, problem=problem, theta=half(model.theta))
 
 
 def episode(

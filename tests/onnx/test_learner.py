@@ -81,10 +81,10 @@ def filtered(algorithm: str, **options) -> Learned:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_frozen_layers_and_buffers_are_constants_of_the_file(algorithm):
-    for model in (filtered(algorithm).double(), filtered(algorithm).rounded().double()):
-        feed = episode(model, WAY, 4, 3)
-        found = ReferenceEvaluator(learner.export(model)).run(None, feed)[0]
-        np.testing.assert_allclose(found, model.adapt(feed), rtol=0, atol=1e-9)
+    model = filtered(algorithm).double()
+    feed = episode(model, WAY, 4, 3)
+    found = ReferenceEvaluator(learner.export(model)).run(None, feed)[0]
+    np.testing.assert_allclose(found, model.adapt(feed), rtol=0, atol=1e-9)
 
 
 def test_a_tensor_that_is_no_part_of_the_network_is_refused():

@@ -9,7 +9,7 @@ import pytest
 from lazyleap.onnx import learner
 from lazyleap.onnx.parity import session
 from lazyleap.onnx.smaller import LEAST, half
-from tests.onnx.learners import ALGORITHMS, WAY, episode, learned
+from tests.onnx.learners import ALGORITHMS, WAY, episode, learned, rounded
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -17,7 +17,7 @@ def test_it_learns_as_the_library_does_from_rounded_weights(algorithm):
     model = learned(algorithm)
     feed = episode(model, WAY, 4, 2, np.float32)
     found = session(half(learner.export(model))).run(None, feed)[0]
-    np.testing.assert_allclose(found, model.rounded().adapt(feed), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(found, rounded(model).adapt(feed), rtol=0, atol=1e-4)
     full = model.adapt(feed)
     assert 0 < np.abs(found - full).max() < 1e-2 * np.abs(full).max()
 
