@@ -27,7 +27,7 @@ from lazyleap.datasets.store import Prepared
 from lazyleap.datasets.store import load as load_data
 from lazyleap.fewshot import export as fewshot
 from lazyleap.fewshot.episodes import Episodes
-from lazyleap.fewshot.evaluation import accuracies
+from lazyleap.fewshot.measures import accuracies
 from lazyleap.onnx.learned import Learned
 from lazyleap.onnx.parity import RUNTIME, Array, Feed, session
 from lazyleap.settings import load, resolve

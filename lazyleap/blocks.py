@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter
+
+from lazyleap.places import at
 
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]  # a dot would split DVC's parameter path
@@ -17,7 +19,12 @@ Width = Annotated[float, Field(gt=0, le=0.5)]  # of a finite difference, in pixe
 
 
 class Block(BaseModel):
-    """A closed, frozen block of parameters."""
+    """A closed, frozen block of parameters.
+
+    ``FILES``: keys that name files whose content counts, such as weights to start from.
+    """
+
+    FILES: ClassVar[tuple[str, ...]] = ()
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -29,6 +36,28 @@ class Block(BaseModel):
         }
         return {**given, **changes, **both}
 
+    @classmethod
+    def some(cls, given: Mapping[str, Any], classes: Mapping[str, str] | None = None) -> Self:
+        """One with just the keys of ``given``, which is part of what a checked one was dumped to.
+
+        Whoever asks for another key gets an AttributeError. ``classes``: places of the blocks of
+        some keys.
+        """
+        homes, known = classes or {}, cls.model_fields
+
+        def read(key: str, value: Any) -> Any:
+            if key in homes:
+                return at(homes[key]).some(value)
+            return _read(known[key].annotation, value) if key in known else value
+
+        return cls.model_construct(**{key: read(key, value) for key, value in given.items()})
+
+
+def _read(annotation: Any, value: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, Block):
+        return annotation.some(value)
+    return TypeAdapter(annotation).validate_python(value)
+
 
 def _nested(given: Mapping[str, Any], key: str, new: Any) -> bool:
     return isinstance(new, dict) and isinstance(given.get(key), dict)
@@ -36,6 +65,12 @@ def _nested(given: Mapping[str, Any], key: str, new: Any) -> bool:
 
 class Empty(Block):
     """Nothing to choose."""
+
+
+class Loose(Block):
+    """What was checked by another."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 class Training(Block):

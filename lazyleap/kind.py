@@ -1,32 +1,32 @@
 """What a kind of task does at each stage; the stages themselves know no kind.
 
-Ours are modules (``lazyleap.fewshot.kind`` and its like); a user's is a class like :class:`Kind`,
-or a module, that params.yaml names by ``package.module:Name``.
+Ours are packages, :mod:`lazyleap.fewshot` and its like: ``kind`` says what such tasks are, and a
+module named as a stage serves it: ``prepare`` has ``draw``; ``surrogate``, ``held_out``; ``train``
+has ``KEEP``, ``learner``, ``pictures``, ``preview``, ``classes``; ``evaluate``, ``judge``;
+``export`` what :class:`lazyleap.onnx.exports.Exporter` says; ``report`` has ``report``. So a stage
+depends on what it uses alone. A user's kind is one class like :class:`Kind`; params.yaml names it
+``module:Name``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
-from lazyleap import registry
-from lazyleap.bilevel import Adapts
 from lazyleap.blocks import TaskOptions
-from lazyleap.datasets.indices import Indices
-from lazyleap.datasets.store import ImageSet, Prepared
-from lazyleap.items import Items
-from lazyleap.setting import Setting
-from lazyleap.training.loop import Learner
-from lazyleap.trees import Tree
 
-if TYPE_CHECKING:
-    from lazyleap.onnx.exports import Exporter
+if TYPE_CHECKING:  # so that a stage depends on what it uses of these, and no more
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from lazyleap.datasets.indices import Indices
+    from lazyleap.datasets.store import ImageSet, Prepared
+    from lazyleap.items import Items
+    from lazyleap.setting import Setting
+    from lazyleap.training.loop import Learner
+    from lazyleap.trees import Tree
 
 
 class Drawn(Protocol):
@@ -70,6 +70,9 @@ class Preview(NamedTuple):
 class Kind:
     """A kind of task; derive from it and say what is yours.
 
+    ``READS``: by stage, the keys of a task's block that it reads: ``model`` is all of that block,
+    ``training.way`` one key of it. A stage is given no others, and run again for no others; one
+    that is not said is given all.
     ``Options``: what a task's block in params.yaml holds. ``KEEP``: which theta a training ends
     with. ``CLASSIFIERS``: whether its tasks may have surrogates and targets. ``EXPORTER``
     and ``REPORTER``: the modules that export it (:class:`lazyleap.onnx.exports.Exporter`) and say
@@ -77,6 +80,7 @@ class Kind:
     :meth:`takes` asks of an algorithm, in words.
     """
 
+    READS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     Options: ClassVar[type[TaskOptions]] = TaskOptions
     KEEP: ClassVar[Literal["best", "last"]] = "best"
     CLASSIFIERS: ClassVar[bool] = False
@@ -86,6 +90,8 @@ class Kind:
 
     def takes(self, algorithm: Any) -> bool:
         """Whether it has what such tasks need; here, what :class:`Adapts` says."""
+        from lazyleap.bilevel import Adapts
+
         return issubclass(algorithm, Adapts)
 
     def check(self, setting: Setting) -> None:
@@ -122,14 +128,10 @@ class Kind:
         """Metrics of ``theta``; ``data`` is the task's ``test/images``."""
         raise NotImplementedError
 
+    def export(self, setting: Setting, theta: Tree, data: Prepared) -> Any:
+        """ONNX files, their checks, and facts (:class:`lazyleap.onnx.exports.Exported`)."""
+        return {}, [], {}
 
-def kind(name: str) -> Kind:
-    """The kind of task that params.yaml calls ``name``; InputError if there is none."""
-    found = registry.find("kind", name)
-    return cast(Kind, found() if isinstance(found, type) else found)
-
-
-def exporter(name: str) -> Exporter | None:
-    """The module that exports a kind, if there is one; onnx is imported here and not before."""
-    module = kind(name).EXPORTER
-    return cast("Exporter", import_module(module)) if module else None
+    def describe(self, facts: Mapping[str, str]) -> str:
+        """What a model card says of these files."""
+        return ""

@@ -6,13 +6,13 @@ params.yaml (or wherever else Python imports from).
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lazyleap.errors import InputError, nearest
+from lazyleap.kind import Kind
+from lazyleap.places import place
 
 ALGORITHMS = {
     "maml": "lazyleap.algorithms.maml:MAML",
@@ -88,11 +88,31 @@ def options_of(what: str, word: str) -> Any:
     return options
 
 
-def extend(folder: Path) -> None:
-    """Let modules below ``folder`` be imported, after all others."""
-    place = str(folder.resolve())
-    if folder.is_dir() and place not in sys.path:
-        sys.path.append(place)
+def kind(name: str) -> Kind:
+    """The kind of task that params.yaml calls ``name``; InputError if there is none."""
+    found = find("kind", name)
+    return cast(Kind, found() if isinstance(found, type) else found)
+
+
+def server(name: str, stage: str) -> str:
+    """The :func:`lazyleap.places.place` of what serves a stage for that kind.
+
+    Of a module ``package.kind`` the module ``package.STAGE``; of a class the class itself, or the
+    modules that it names.
+    """
+    found = find("kind", name)
+    if not isinstance(found, type):
+        return f"{found.__package__}.{stage}"
+    kind = cast(type[Kind], found)
+    named = {"export": kind.EXPORTER, "report": kind.REPORTER}.get(stage)
+    return named or place(kind)
+
+
+def reads(name: str, stage: str) -> tuple[str, ...]:
+    """The keys of a task's block that a stage reads: all, where the kind does not say."""
+    found = find("kind", name)
+    table: Mapping[str, tuple[str, ...]] = getattr(found, "READS", {})
+    return table.get(stage) or tuple(key for key in found.Options.model_fields if key != "kind")
 
 
 def _import(what: str, word: str, module: str) -> Any:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from lazyleap.kind import kind
+from lazyleap import registry
+from lazyleap.places import at
 from lazyleap.results import Group, Score, unique
 
 Cell = Score | str | float | int | None
@@ -168,8 +168,6 @@ def plain(task: Any, groups: Sequence[Group]) -> Report:
 
 
 def report_of(name: str) -> Callable[[Any, Sequence[Group]], Report]:
-    """What a kind's settings are reported by: ``report`` of the module it names, or plainly."""
-    module = kind(name).REPORTER
-    if module is None:
-        return plain
-    return cast(Callable[[Any, Sequence[Group]], Report], import_module(module).report)
+    """What a kind's settings are reported by: what serves this stage for it, or plainly."""
+    found = getattr(at(registry.server(name, "report")), "report", plain)
+    return cast(Callable[[Any, Sequence[Group]], Report], found)

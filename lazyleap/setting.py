@@ -4,53 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
-from lazyleap.blocks import Block
-from lazyleap.errors import InputError
-from lazyleap.sentences import keys, mistakes, sentence
-from lazyleap.traits import require
+from lazyleap.blocks import Block, Loose
+from lazyleap.places import at
 
-FOUR = ("init", "inner_grad", "update", "outer_loss")
-
-
-@dataclass(frozen=True)
-class Part:
-    """A block of ``algorithms`` or ``estimators``: the class that it is for, and what it gives.
-
-    ``what`` is algorithm or estimator.
-    """
-
-    what: str
-    name: str
-    maker: Any
-    given: Mapping[str, Any]
-
-    @property
-    def keys(self) -> frozenset[str]:
-        """What the block may hold, and a run override."""
-        return frozenset(self.maker.Options.model_fields)
-
-    def check(self) -> None:
-        """Refuse a wrong key or value of the block; what is missing a run may give."""
-        for mistake in mistakes(self.maker.Options, dict(self.given)):
-            if mistake["type"] != "missing":
-                place = [f"{self.what}s", self.name, *keys(mistake, self.given)]
-                raise InputError(sentence(mistake, place))
-
-    def options(self, changes: Mapping[str, Any], where: str) -> Block:
-        """The options of a run at ``where`` that changes some."""
-        model: type[Block] = self.maker.Options
-        merged = model.merged(dict(self.given), changes)
-        for mistake in mistakes(model, merged):
-            place = keys(mistake, merged)
-            if mistake["type"] == "missing":
-                raise InputError(
-                    f"{where}: {self.what} '{self.name}' needs {'.'.join(place)}, in the run or in "
-                    f"{self.what}s.{self.name}"
-                )
-            raise InputError(sentence(mistake, [where, *place]))
-        return model.model_validate(merged)
+PLAIN = (
+    "name",
+    "grid",
+    "task_name",
+    "algorithm",
+    "estimator",
+    "horizon",
+    "seed",
+    "meta_iterations",
+    "threads",
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +44,7 @@ class Setting:
     seed: int
     meta_iterations: int
     threads: int
+    device: str
     surrogates: tuple[str, ...]
     targets: tuple[str, ...]
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -92,10 +62,8 @@ class Setting:
 
     def option(self, key: str) -> Any:
         """An option of the estimator or the algorithm; None if neither has one of that name."""
-        for options in (self.estimator_options, self.algorithm_options):
-            if key in type(options).model_fields:
-                return getattr(options, key)
-        return None
+        both = self.algorithm_options.model_dump() | self.estimator_options.model_dump()
+        return both.get(key)
 
     def chosen(self) -> dict[str, Any]:
         """What tells settings apart, flat: names, numbers, and the options that are one word."""
@@ -109,54 +77,21 @@ class Setting:
         test = getattr(self.task, "test", None)
         return self.chosen() | {"test": None if test is None else test.model_dump(mode="json")}
 
-    def to_dict(self) -> dict[str, Any]:
-        """All that training depends on, as plain numbers and words, for JSON and digests."""
-        plain = ("name", "grid", "task_name", "algorithm", "estimator", "horizon", "seed")
-        return {
-            **{key: getattr(self, key) for key in (*plain, "meta_iterations", "threads")},
-            "task": self.task.model_dump(include={"kind", "model", "training"}),
-            "algorithm_class": _name(self.algorithm_class),
-            "algorithm_options": self.algorithm_options.model_dump(),
-            "estimator_class": _name(self.estimator_class),
-            "estimator_options": self.estimator_options.model_dump(),
-            "surrogates": list(self.surrogates),
-        }
-
-
-def fits(setting: Setting) -> None:
-    """Refuse an estimator that is wrong for the algorithm or the horizon, as it would itself.
-
-    Raises:
-        InputError: naming both and what is missing, or the number that does not fit.
-    """
-    names = f"estimator '{setting.estimator}'", f"algorithm '{setting.algorithm}'"
-    meta = all(hasattr(setting.algorithm_class, function) for function in FOUR)
-    estimator = setting.make_estimator()
-    if not callable(estimator):
-        if meta:
-            raise InputError(
-                f"{names[0]} does not go with {names[1]}: it gives no gradient to its theta"
-            )
-        if setting.horizon != 1:
-            raise InputError(
-                f"horizon {setting.horizon}: with {names[0]} nothing is looked ahead: 1"
-            )
-        return
-    if not meta:
-        raise InputError(
-            f"{names[0]} does not go with {names[1]}: it has no meta-gradient; its estimator is "
-            "'none'"
+    @classmethod
+    def of(cls, view: Mapping[str, Any]) -> Setting:
+        """The part of a setting that a stage reads, by :func:`lazyleap.views.view`."""
+        algorithm = at(view["algorithm_class"])
+        estimator = at(view["estimator_class"]) if "estimator_class" in view else None
+        options = estimator.Options if estimator else Loose
+        return cls(
+            **{key: view[key] for key in PLAIN},
+            device=view.get("device", "cpu"),
+            task=at(view["task_class"]).some(view["task"], view["task_blocks"]),
+            algorithm_class=algorithm,
+            algorithm_options=algorithm.Options.some(view["algorithm_options"]),
+            estimator_class=estimator,
+            estimator_options=options.some(view["estimator_options"]),
+            surrogates=tuple(view["surrogates"]),
+            targets=tuple(view.get("targets", ())),
+            overrides=view.get("overrides", {}),
         )
-    problem = setting.algorithm_class.build(setting.algorithm_options, _absent)
-    require(names[0], estimator.needs, names[1], getattr(problem, "offers", None))
-    if hasattr(estimator, "teacher"):
-        estimator.teacher(problem, setting.horizon)
-
-
-def _absent(*arguments: Any) -> NoReturn:
-    """The network of a problem that is only asked what it offers."""
-    raise NotImplementedError
-
-
-def _name(code: Any) -> str:
-    return f"{code.__module__}:{code.__qualname__}"

@@ -16,9 +16,11 @@ from lazyleap.blocks import Block, Extension, TaskOptions
 from lazyleap.classifiers.options import Classifier, Target, check_classifiers, of_task
 from lazyleap.config import Blocks, Frame, Run
 from lazyleap.errors import InputError, nearest
-from lazyleap.kind import kind
+from lazyleap.parts import Part, fits
+from lazyleap.places import extend
+from lazyleap.registry import kind
 from lazyleap.sentences import known, parse, prefixed
-from lazyleap.setting import Part, Setting, fits
+from lazyleap.setting import Setting
 
 __all__ = ["Run", "Setting", "Settings", "load", "resolve"]
 
@@ -52,7 +54,7 @@ def load(path: Path) -> Settings:
         raise InputError(f"{path}: holds no parameters")
     with prefixed(path):
         frame = parse(Frame, raw)
-        registry.extend(path.parent / frame.root / frame.extensions)
+        extend(path.parent / frame.root / frame.extensions)
         settings = _settings(frame)
         for name in settings.runs:
             resolve(settings, name)
@@ -147,6 +149,7 @@ def resolve(settings: Settings, name: str) -> Setting:
         seed=run.seed,
         meta_iterations=meta_iterations,
         threads=settings.threads,
+        device=settings.device,
         surrogates=of_task(settings.surrogates, run.task),
         targets=of_task(settings.targets, run.task),
         overrides=run.overrides,

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from lazyleap.classifiers import fit, store
 from lazyleap.classifiers.options import Classifier
 from lazyleap.datasets.store import ImageSet, Prepared
-from lazyleap.errors import DivergedError, InputError, nearest
+from lazyleap.errors import DivergedError
+from lazyleap.places import at
 from lazyleap.seeding import seed_torch
-from lazyleap.settings import Settings, load
 from stages import machine
+from stages.inputs import Inputs
 from stages.progress import Ticker
 
 
-def find(params: str, block: str, name: str) -> tuple[Settings, Any]:
-    """All settings, and the options of one classifier; InputError if there is none so named."""
-    settings = load(Path(params))
-    table: Mapping[str, Any] = getattr(settings, block)
-    if name not in table:
-        hint = nearest(name, table) if table else "there is none"
-        raise InputError(f"{params}: '{name}' is not in {block}; {hint}")
-    torch.set_num_threads(settings.threads)
-    return settings, table[name]
+class Asked(NamedTuple):
+    """One classifier: its grid, the device to train it on, its options, and who serves its kind."""
+
+    grid: str
+    device: str
+    options: Any
+    server: Any
+
+
+def asked(params: str, stage: str, name: str) -> Asked:
+    """What a stage is to make; InputError if there is no such classifier."""
+    inputs = Inputs(params, stage, name)
+    given = inputs.parameters
+    torch.set_num_threads(given["threads"])
+    options = at(given["options_class"]).some(given["options"])
+    return Asked(inputs.grid, given["device"], options, inputs.server)
 
 
 def train(

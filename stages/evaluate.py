@@ -12,24 +12,24 @@ import torch
 from lazyleap.datasets.store import load as load_data
 from lazyleap.files import replacing
 from lazyleap.items import FILE
-from lazyleap.kind import Verdict, kind
-from lazyleap.settings import load, resolve
+from lazyleap.kind import Verdict
+from lazyleap.setting import Setting
 from stages import folders, machine
 from stages.board import Board, save_picture
-from stages.finish import write_json
+from stages.inputs import Inputs, write_json
 from stages.program import Params, Traceback, run
 from stages.trained import load_theta
 
 
 def main(name: str, params: Params = "params.yaml", traceback: Traceback = False) -> None:
     """Write metrics.json, items.npz, curve.csv and pictures of run NAME."""
-    settings = load(Path(params))
-    setting = resolve(settings, name)
+    inputs = Inputs(params, "evaluate", name)
+    setting = Setting.of(inputs.parameters)
     torch.set_num_threads(setting.threads)
-    device = machine.device(settings.device)
+    device = machine.device(setting.device)
     data = load_data(folders.images(setting.grid, setting.task_name, "test"))
     theta = load_theta(folders.trained(setting.grid, name), device)
-    verdict = kind(setting.task.kind).judge(setting, theta, data, device)
+    verdict = inputs.server.judge(setting, theta, data, device)
     named = {
         "run": name,
         "grid": setting.grid,

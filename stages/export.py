@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,34 +10,34 @@ import torch
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
 from lazyleap.files import replacing
-from lazyleap.kind import exporter
 from lazyleap.onnx import parity
 from lazyleap.onnx.card import NOTHING, card
 from lazyleap.onnx.metadata import annotate, facts
-from lazyleap.settings import load, resolve
+from lazyleap.setting import Setting
 from stages import folders, provenance
+from stages.inputs import Inputs
 from stages.program import Params, Traceback, run
 from stages.trained import load_setting, load_theta
 
 
 def main(name: str, params: Params = "params.yaml", traceback: Traceback = False) -> None:
     """Export run NAME and check it on test images; nothing is written if a check fails."""
-    settings = load(Path(params))
-    setting = resolve(settings, name)
+    inputs = Inputs(params, "export", name)
+    setting = Setting.of(inputs.parameters)
     torch.set_num_threads(setting.threads)
     trained = folders.trained(setting.grid, name)
     theta = load_theta(trained, torch.device("cpu"))
     data = load_data(folders.images(setting.grid, setting.task_name, "test"))
-    module = exporter(setting.task.kind)
-    models, checks, about = module.export(setting, theta, data) if module else ({}, [], {})
+    exporter = inputs.server
+    models, checks, about = exporter.export(setting, theta, data)
     parity.require(checks)
-    commit = provenance.stamp(params, settings.extensions)
+    commit = provenance.stamp(inputs.origin, inputs.extensions)
     said = facts(load_setting(trained), _metrics(setting.grid, name), commit) | about
     with replacing(folders.exported(setting.grid, name)) as folder:
         for file, model in models.items():
             content = annotate(model, said).SerializeToString(deterministic=True)
             (folder / file).write_bytes(content)
-        words = module.describe(said) if module and models else NOTHING
+        words = exporter.describe(said) if models else NOTHING
         (folder / "model_card.md").write_text(card(said, words, checks))
         if checks:
             (folder / "parity.json").write_text(parity.to_json(checks))

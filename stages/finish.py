@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,19 +11,26 @@ from safetensors.torch import save_file
 
 from lazyleap.datasets.store import Prepared
 from lazyleap.files import replacing
-from lazyleap.kind import kind
-from lazyleap.settings import Setting
+from lazyleap.setting import Setting
 from lazyleap.training.loop import Progress
 from stages import folders
 from stages.board import Board
+from stages.inputs import write_json
 
 
 def finish(
-    setting: Setting, data: Prepared, progress: Progress, work: Path, made_with: dict[str, Any]
+    parameters: dict[str, Any],
+    setting: Setting,
+    classes: int,
+    data: Prepared,
+    progress: Progress,
+    work: Path,
+    made_with: dict[str, Any],
 ) -> None:
     """Write what the setting decides to one out, and what time and the machine decide to another.
 
     The first has equal bytes for equal settings, so what depends on it is not run again.
+    ``parameters`` are all of the setting that training was given; ``classes``: its outputs.
     """
     record = make_record(setting, progress)
     _summarise(setting, progress, work)
@@ -34,16 +40,18 @@ def finish(
     with replacing(folders.trained(setting.grid, setting.name)) as folder:
         theta = {n: p.cpu().contiguous() for n, p in progress.best_theta.items()}
         save_file(theta, folder / "theta.safetensors")
-        write_json(folder / "setting.json", describe(setting, data, progress))
+        write_json(folder / "setting.json", describe(parameters, classes, data, progress))
 
 
-def describe(setting: Setting, data: Prepared, progress: Progress) -> dict[str, Any]:
+def describe(
+    parameters: dict[str, Any], classes: int, data: Prepared, progress: Progress
+) -> dict[str, Any]:
     """The setting, what its images look like, and which iteration was the best."""
     info = data.info
-    return setting.to_dict() | {
+    return parameters | {
         "normalisation": {"mean": info["mean"], "std": info["std"]},
         "image": {key: info[key] for key in ("channels", "height", "width")},
-        "classes": kind(setting.task.kind).classes(setting, data),
+        "classes": classes,
         "dataset": info["name"],
         "dataset_digest": info["digest"],
         "licence": info.get("licence", ""),
@@ -74,11 +82,6 @@ def make_record(setting: Setting, progress: Progress) -> dict[str, Any]:
         "best_validation": best(progress),
         "best_at_chance": progress.best_at_chance,
     }
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Sorted and indented: equal content, equal bytes."""
-    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def _summarise(setting: Setting, progress: Progress, work: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lazyleap.kind import Preview
-from lazyleap.settings import Setting
+from lazyleap.setting import Setting
 from lazyleap.training.loop import Metrics, Progress
 from stages.board import Board
 from stages.progress import Ticker, words

@@ -9,35 +9,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lazyleap.datasets import ImageSet, read, save
-from lazyleap.datasets.registry import read_registry
-from lazyleap.datasets.store import moments
-from lazyleap.errors import InputError, nearest
-from lazyleap.kind import kind
-from lazyleap.registry import find
-from lazyleap.settings import load
+from lazyleap.datasets.reading import read_with
+from lazyleap.datasets.store import ImageSet, moments, save
+from lazyleap.errors import InputError
+from lazyleap.places import at
 from stages import folders
+from stages.inputs import Inputs
 from stages.program import Params, Traceback, run
 
-REGISTRY = Path("data/datasets.yaml")
 OWN = {"licence": "the user's", "citation": "", "source": "the user's images"}
 
 
 def main(task: str, params: Params = "params.yaml", traceback: Traceback = False) -> None:
     """Read the data set of TASK into arrays and draw its fixed episodes."""
     del traceback  # stages.program reads it
-    settings = load(Path(params))
-    if task not in settings.tasks:
-        hint = nearest(task, settings.tasks)
-        raise InputError(f"{params}: '{task}' is not in tasks; {hint}")
-    options = settings.tasks[task]
-    sets = read(options.dataset, Path())
+    inputs = Inputs(params, "prepare", task)
+    given = inputs.parameters
+    options = at(given["task_class"]).some(given["task"], given["task_blocks"])
+    reader = at(given["reader"])
+    sets = read_with(reader, options.dataset, Path())
     try:
-        drawn = kind(options.kind).draw(sets, options)
+        drawn = inputs.server.draw(sets, options)
     except InputError as error:
-        raise InputError(f"{params}: tasks.{task}.{error}") from error
-    folder = folders.prepared(settings.grid, task)
-    write(folder, sets, describe(options.dataset))
+        raise InputError(f"{inputs.origin}: tasks.{task}.{error}") from error
+    folder = folders.prepared(inputs.grid, task)
+    write(folder, sets, describe(options.dataset, given["download"], reader))
     for name, content in drawn.items():
         content.save(folder / name)
 
@@ -52,16 +48,14 @@ def write(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -
     save(folder / "test" / "images", test, about)
 
 
-def describe(dataset: Any) -> dict[str, str]:
-    """Name, reader, licence, citation and source of a data set, for dataset.json."""
-    name = Path(dataset.source).name
-    registry = read_registry(REGISTRY) if Path(dataset.source) == folders.raw(name) else {}
-    if name in registry:
-        keys = {"licence", "citation", "source"}
-        return {"name": name, "reader": dataset.reader, **registry[name].model_dump(include=keys)}
-    made: dict[str, str] | None = getattr(find("reader", dataset.reader), "ORIGIN", None)
-    named = dataset.reader if made else name
-    return {"name": named, "reader": dataset.reader, **(made or OWN)}
+def describe(dataset: Any, download: Mapping[str, str] | None, reader: Any) -> dict[str, str]:
+    """Name, reader, licence, citation and source of a data set, for dataset.json.
+
+    ``download``: what the registry says of it, if it is one.
+    """
+    made = getattr(reader, "ORIGIN", None)  # of images that a reader makes up
+    named = dataset.reader if made else Path(dataset.source).name
+    return {"name": named, "reader": dataset.reader, **(download or made or OWN)}
 
 
 if __name__ == "__main__":

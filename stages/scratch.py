@@ -4,40 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from lazyleap import yamlfile
 from lazyleap.errors import InputError
 
 
-def fingerprint(setting: dict[str, Any], data: Path, code: list[Path]) -> str:
-    """Digest of configuration, data and code: another one of any is another run.
+def fingerprint(inputs: str, data: Path) -> str:
+    """Digest of a stage's ``inputs`` (parameters and code, a digest) and data: of this very run.
 
     ``data`` is a task's ``train`` folder: the images' description holds the digest of its arrays,
     and what was drawn for it lies beside them; surrogates are small.
     """
-    total = hashlib.sha256(json.dumps(setting, sort_keys=True).encode())
-    small = sorted(p for end in ("json", "npz", "safetensors") for p in data.rglob(f"*.{end}"))
-    for path in [*small, *sorted(file for entry in code for file in _files(entry))]:
+    total = hashlib.sha256(inputs.encode())
+    for path in sorted(p for end in ("json", "npz", "safetensors") for p in data.rglob(f"*.{end}")):
         total.update(path.as_posix().encode() + path.read_bytes())
     return total.hexdigest()[:16]
-
-
-def code(stage: str) -> list[Path]:
-    """The source files that dvc.yaml names as dependencies of a stage of runs."""
-    declared = yamlfile.read(Path("dvc.yaml"))["stages"][stage]["do"]["deps"]
-    return [Path(entry) for entry in declared if entry.startswith(("lazyleap/", "stages/"))]
-
-
-def _files(entry: Path) -> list[Path]:
-    return sorted(entry.rglob("*.py")) if entry.is_dir() else [entry]
 
 
 @contextmanager

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from lazyleap.classifiers import fit, scores, store
-from lazyleap.classifiers.options import OnnxTarget, TrainedTarget
+from lazyleap.classifiers.options import OnnxTarget
 from lazyleap.datasets.store import ImageSet
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
 from lazyleap.files import replacing
-from lazyleap.settings import Settings
 from lazyleap.statistics import proportion
 from stages import classifiers, folders, scratch
 from stages.program import Params, Traceback, run
@@ -24,27 +23,30 @@ LOOKED_AT = 64  # test images, evenly spaced, whose scores must move when the pi
 
 def main(name: str, params: Params = "params.yaml", traceback: Traceback = False) -> None:
     """Make target NAME ready and take its accuracy over all test images."""
-    settings, options = classifiers.find(params, "targets", name)
+    asked = classifiers.asked(params, "target", name)
+    options = asked.options
     scratch.end_with_parent()
-    test = load_data(folders.images(settings.grid, options.task, "test")).split("test")
-    make = _own if isinstance(options, OnnxTarget) else _trained
-    make(settings, name, options, test)
+    test = load_data(folders.images(asked.grid, options.task, "test")).split("test")
+    make = _taken if isinstance(options, OnnxTarget) else _trained
+    make(asked, name, test)
 
 
-def _trained(settings: Settings, name: str, options: TrainedTarget, test: ImageSet) -> None:
-    data = load_data(folders.images(settings.grid, options.task, "train"))
+def _trained(asked: classifiers.Asked, name: str, test: ImageSet) -> None:
+    grid, device, options, _ = asked
+    data = load_data(folders.images(grid, options.task, "train"))
     rows = np.arange(len(data.split("train").labels))
-    network, about = classifiers.train("target", name, options, data, rows, settings.device)
+    network, about = classifiers.train("target", name, options, data, rows, device)
     about |= _tested(name, network, about["outputs"], test)
-    with replacing(folders.target(settings.grid, options.task, name)) as folder:
+    with replacing(folders.target(grid, options.task, name)) as folder:
         store.save(folder, network, about)
 
 
-def _own(settings: Settings, name: str, options: OnnxTarget, test: ImageSet) -> None:
+def _taken(asked: classifiers.Asked, name: str, test: ImageSet) -> None:
     from lazyleap.classifiers import files  # onnx and onnxruntime only where they are needed
     from lazyleap.classifiers.session import Session
 
-    data = load_data(folders.images(settings.grid, options.task, "test"))
+    grid, _, options, _ = asked
+    data = load_data(folders.images(grid, options.task, "test"))
     about = classifiers.describe(options, test, data)
     if options.classes < len(test.classes):
         raise InputError(
@@ -56,7 +58,7 @@ def _own(settings: Settings, name: str, options: OnnxTarget, test: ImageSet) -> 
         about |= _tested(name, Session(path, about), options.outputs, test)
     except InputError as error:
         raise InputError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
-    with replacing(folders.target(settings.grid, options.task, name)) as folder:
+    with replacing(folders.target(grid, options.task, name)) as folder:
         store.describe(folder, about)
         files.copy(path, weights, folder, store.ONNX)
 

@@ -16,14 +16,14 @@ import typer
 
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import DivergedError
-from lazyleap.kind import kind
+from lazyleap.kind import Kind
 from lazyleap.setting import Setting
-from lazyleap.settings import load, resolve
 from lazyleap.training import checkpoint
 from lazyleap.training.loop import Learner, Plan, Progress, fit
 from stages import folders, machine, scratch
 from stages.board import Board
 from stages.finish import finish
+from stages.inputs import Inputs
 from stages.observer import Reporter
 from stages.program import Params, Traceback, run
 
@@ -39,23 +39,26 @@ def main(
     traceback: Traceback = False,
 ) -> None:
     """Meta-train run NAME, from its checkpoint where there is one."""
-    settings = load(Path(params))
-    setting = resolve(settings, name)
+    inputs = Inputs(params, "train", name)
+    setting = Setting.of(inputs.parameters)
     torch.set_num_threads(setting.threads)
-    device = machine.device(settings.device)
+    device = machine.device(setting.device)
     scratch.end_with_parent()
     data = load_data(folders.images(setting.grid, setting.task_name, "train"))
-    mark = scratch.fingerprint(setting.to_dict(), data.folder.parent, scratch.code("train"))
+    mark = scratch.fingerprint(inputs.digest, data.folder.parent)
     with scratch.claimed(folders.scratch(setting.grid, name, mark)) as work:
-        learner = kind(setting.task.kind).learner(setting, data, device)
-        progress = train(setting, learner, work, max_seconds, device)
-        facts = machine.describe(device, setting.threads, params, settings.extensions)
-        finish(setting, data, progress, work, facts)
+        kind = inputs.server
+        learner = kind.learner(setting, data, device)
+        progress = train(setting, kind, learner, work, max_seconds, device)
+        facts = machine.describe(device, setting.threads, inputs.origin, inputs.extensions)
+        classes = kind.classes(setting, data)
+        finish(inputs.parameters, setting, classes, data, progress, work, facts)
         shutil.rmtree(work)
 
 
 def train(
     setting: Setting,
+    kind: Kind,
     learner: Learner,
     work: Path,
     max_seconds: float | None,
@@ -72,16 +75,16 @@ def train(
         setting.meta_iterations,
         options.log_every,
         options.validate_every,
-        kind(setting.task.kind).KEEP,
+        kind.KEEP,
         max_seconds,
         seed=setting.seed,
     )
     board = Board(work / "tensorboard", progress.iteration)
     store = partial(checkpoint.save, work / "checkpoint.pt")
-    look = partial(kind(setting.task.kind).preview, learner)
+    look = partial(kind.preview, learner)
     reporter = Reporter(setting, board, store, progress.iteration, look)
     if progress.iteration == 0:
-        for tag, cells in kind(setting.task.kind).pictures(learner).items():
+        for tag, cells in kind.pictures(learner).items():
             board.pictures(tag, cells)
     try:
         return fit(learner, plan, progress, reporter)
@@ -95,7 +98,7 @@ def _knobs(setting: Setting) -> str:
     """The rates that may have been too high, with where they are set."""
     rates = {"its inner_lr": setting.option("inner_lr")}
     if outer := setting.option("outer"):
-        rates[f"algorithms.{setting.algorithm}.outer.lr"] = outer.lr
+        rates[f"algorithms.{setting.algorithm}.outer.lr"] = outer["lr"]
     rates[f"tasks.{setting.task_name}.training.lr"] = getattr(setting.task.training, "lr", None)
     return " or ".join(f"{key} ({rate:g})" for key, rate in rates.items() if rate is not None)
 

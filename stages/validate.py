@@ -1,6 +1,8 @@
-"""Checks the whole params.yaml before any other stage may start: ``python -m stages.validate``.
+"""Checks the whole params.yaml before any other stage: ``python -m stages.validate``.
 
-Classifiers that it names no more are removed: what depends on a folder of them would not notice.
+What each stage reads of it, and which files make its result, goes to a file of the stage, which it
+depends on. Classifiers that params.yaml names no more are removed: what depends on a folder of them
+would not notice.
 """
 
 from __future__ import annotations
@@ -8,19 +10,24 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from lazyleap.files import replacing
 from lazyleap.settings import Settings, load
 from stages import folders
+from stages.inputs import write_json
 from stages.program import Params, Traceback, run
+from stages.resolve import Resolver
 
 
 def main(params: Params = "params.yaml", traceback: Traceback = False) -> None:
     """Refuse a params file with a typo, a wrong type or an impossible pair."""
     settings = load(Path(params))
+    contents = list(Resolver(params, settings).all())
     tidy(settings)
-    folder = folders.validated(settings.grid)
-    folder.mkdir(parents=True, exist_ok=True)
-    # Constant content: what depends on it waits for the check, but is not run again after an edit.
-    (folder / "ok").write_text("the parameters follow the schema\n")
+    with replacing(folders.validated(settings.grid)) as folder:
+        for content in contents:
+            path = folder / content["stage"] / f"{content['key']}.json"
+            path.parent.mkdir(exist_ok=True)
+            write_json(path, content)
 
 
 def tidy(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from lazyleap.errors import InputError
 from lazyleap.estimators import Exact, FirstOrder, Implicit, Lazy, Reptile, Unrolled
 from lazyleap.models import functional
 from lazyleap.training.outer import OuterOptions
+from lazyleap.views import view
 from tests.handmade import setting
 
 OUTER = {"optimizer": "sgd", "lr": 0.5, "schedule": "step", "clip_norm": 3.0}
@@ -126,9 +127,12 @@ def test_what_training_depends_on_says_nothing_of_targets(tmp_path):
     found = made(tmp_path, "lazy", changed, "glyphs-attack", "meta_attack", placement="start")
     assert found.surrogates
     assert found.targets
-    plain = found.to_dict()
+    plain = view(found, "train")
     assert "targets" not in plain
-    assert plain["task"].keys() == {"kind", "model", "training"}
+    assert plain["task"].keys() == {"kind", "model", "training", "draw"}
+    assert plain["task"]["draw"].keys() == {"seed"}  # of validation
+    assert "search" not in plain["algorithm_options"]
+    assert "search" in view(found, "evaluate")["algorithm_options"]
     assert plain["surrogates"] == list(found.surrogates)
     assert plain["estimator_options"] == {"leaps": 2, "placement": "start", "lam": 1.0}
     assert plain["algorithm_options"]["inner_lr"] == found.option("inner_lr")

@@ -15,6 +15,7 @@ from lazyleap import Exact, Lazy
 from lazyleap.errors import InputError
 from lazyleap.registry import ESTIMATORS
 from lazyleap.settings import Settings, load, resolve
+from lazyleap.views import view
 from tests.cases import REFUSED
 from tests.conftest import ROOT
 
@@ -223,7 +224,7 @@ def test_a_run_overrides_its_blocks_and_leaves_them_as_they_are(tmp_path: Path) 
     assert one.make_estimator() == Lazy(3, "start", 1.0)
     assert (one.option("inner_lr"), other.option("inner_lr")) == (0.5, 0.1)
     outer = {"optimizer": "adam", "lr": 0.25, "schedule": "cosine", "clip_norm": 10.0}
-    assert one.to_dict()["algorithm_options"]["outer"] == outer
+    assert view(one, "train")["algorithm_options"]["outer"] == outer
     assert (one.meta_iterations, other.meta_iterations) == (7, 200)
     assert other.make_estimator() == Lazy(1, "start", 1.0)
     assert resolve(settings, "maml-exact-k1").make_estimator() == Exact()
@@ -243,7 +244,7 @@ def test_a_list_of_steps_says_how_many_they_are(tmp_path: Path) -> None:
 
 def test_a_setting_is_described_whole_and_differs_where_training_would() -> None:
     settings = load(ROOT / "params.yaml")
-    plain = {name: resolve(settings, name).to_dict() for name in settings.runs}
+    plain = {name: view(resolve(settings, name), "train") for name in settings.runs}
     again = json.loads(json.dumps(plain))
     assert again == plain
     known = plain["lt-reweight-lazy-k5"]

@@ -49,4 +49,5 @@ class MetaAttack(MAML):
     """
 
     loss: Loss = squared_error
+    AT_TEST: ClassVar[tuple[str, ...]] = ("search",)
     Options: ClassVar[type[MAMLOptions]] = MetaAttackOptions

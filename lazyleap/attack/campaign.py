@@ -13,9 +13,9 @@ from torch import Tensor
 
 from lazyleap.attack.attempt import Outcome, Search
 from lazyleap.attack.chosen import Chosen, goal
-from lazyleap.attack.evaluation import curve as shares
-from lazyleap.attack.evaluation import distances, measure, pool
 from lazyleap.attack.limits import Limit
+from lazyleap.attack.measures import curve as shares
+from lazyleap.attack.measures import distances, measure, pool
 from lazyleap.attack.options import AttackTest
 from lazyleap.attack.oracle import Oracle
 from lazyleap.classifiers import store

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from lazyleap.attack.kind import predictor, task
+from lazyleap.attack.network import predictor
+from lazyleap.attack.options import task
 from lazyleap.datasets.store import Prepared
 from lazyleap.onnx import answers
 from lazyleap.onnx.exports import Exported

@@ -1,44 +1,22 @@
-"""Attacks: surrogates to learn a gradient predictor from, targets to attack through an oracle."""
+"""Attacks by queries: what such tasks are, and which algorithms they take."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import cosine_similarity
-
-from lazyleap.algorithms import MAML
-from lazyleap.attack.attempt import Search
-from lazyleap.attack.campaign import attack_targets, curve, items, shown, summary, triplets
-from lazyleap.attack.chosen import Chosen, choose, goal, others
-from lazyleap.attack.options import AttackTask, AttackTraining
-from lazyleap.attack.pairs import Pairs, pairs, sample
-from lazyleap.attack.predicted import Predicted
-from lazyleap.bilevel import Adapts, Task, step
-from lazyleap.classifiers import store
-from lazyleap.classifiers.fit import pixels
-from lazyleap.datasets.indices import Indices
-from lazyleap.datasets.store import ImageSet, Prepared
+from lazyleap.attack.options import AttackTask
+from lazyleap.bilevel import Adapts
 from lazyleap.errors import InputError
-from lazyleap.kind import Drawn, Preview, Verdict
-from lazyleap.models import functional
-from lazyleap.models.predictor import Predictor
-from lazyleap.seeding import generator, seed_torch
 from lazyleap.setting import Setting
-from lazyleap.statistics import interval
-from lazyleap.training.loop import Learner, Metrics, validated
-from lazyleap.training.meta_learner import MetaLearner, Untrained
-from lazyleap.training.outer import OuterOptions
-from lazyleap.trees import Tree
 
-Options, KEEP, CLASSIFIERS = AttackTask, "best", True
-EXPORTER, REPORTER = "lazyleap.attack.export", "lazyleap.attack.report"
+Options, CLASSIFIERS = AttackTask, True
 NEEDS = "a search for adversarial images (run), or an algorithm whose options say how to (search)"
-HELD_OUT, ATTACKED = "train/images/held_out.npz", "test/images/attacked.npz"
+READS = {
+    "prepare": ("dataset", "draw"),
+    "train": ("model", "training", "draw.seed"),
+    "evaluate": ("model", "test"),
+    "export": ("model", "test"),
+}
 
 
 def takes(algorithm: Any) -> bool:
@@ -54,198 +32,3 @@ def check(setting: Setting) -> None:
         raise InputError(f"task '{name}' has no classifier to attack: add one to targets")
     if issubclass(setting.algorithm_class, Adapts) and not setting.surrogates:
         raise InputError(f"task '{name}' has no classifier to learn from: add some to surrogates")
-
-
-def draw(sets: Mapping[str, ImageSet], options: AttackTask) -> dict[str, Drawn]:
-    """The test images that may be attacked; the training images that no surrogate sees."""
-    train, test, fixed = sets["train"], sets["test"], options.draw
-    if train.classes != test.classes:
-        raise InputError(
-            f"reader '{options.dataset.reader}' has other classes in train than in test: "
-            "an attack needs the same"
-        )
-    if fixed.held_out >= len(train.labels):
-        raise InputError(f"draw: held_out {fixed.held_out} of {len(train.labels)} training images")
-    try:
-        return {
-            HELD_OUT: choose(train, fixed.held_out, generator(fixed.seed, "held_out")),
-            ATTACKED: choose(test, fixed.images, generator(fixed.seed, "attacked")),
-        }
-    except InputError as error:
-        raise InputError(f"draw: {error}") from error
-
-
-def held_out(data: Prepared) -> Indices:
-    """Training images that no surrogate is trained on."""
-    return Chosen.load(data.folder / "held_out.npz").rows
-
-
-def learner(setting: Setting, data: Prepared, device: torch.device) -> Learner:
-    """The meta-learner of a gradient predictor; where nothing is trained, one that says so."""
-    if not issubclass(setting.algorithm_class, Adapts):
-        return Untrained()
-    problem, start = _problem(setting, data, device)
-    options = task(setting).training
-    sets, held_out = _surrogates(setting, data, device)
-    size = {"support": options.support, "query": options.query, "horizon": setting.horizon}
-
-    def meta_batch(iteration: int) -> list[Task]:
-        chance = generator(setting.seed, "pairs", iteration)
-        return sample(sets, count=options.meta_batch, chance=chance, **size)
-
-    fixed = sample(
-        held_out,
-        count=options.validation_tasks * len(held_out),
-        chance=generator(task(setting).draw.seed, "validation"),
-        **size,
-    )
-    return MetaLearner(
-        problem,
-        setting.make_estimator(),
-        start,
-        OuterOptions.of(setting.algorithm_options.outer, setting.meta_iterations),
-        sample=meta_batch,
-        accuracy=partial(_mean_cosine, problem),
-        score=partial(_score, problem, fixed),
-        scored="train/outer_cosine",
-    )
-
-
-def pictures(learner: Learner) -> dict[str, Tensor]:
-    """Eight images, a surrogate's gradients of them, and the predictor's maps, a row each."""
-    if not isinstance(learner, MetaLearner):
-        return {}
-    assert isinstance(learner.problem, MAML)
-    batch = learner.sample(0)[0].outer
-    theta = learner.theta
-    with torch.no_grad():
-        maps = learner.problem.predict(learner.problem.init(theta), theta, batch.inputs)
-    shown = [batch.inputs[:8], *(0.5 + _stretched(part[:8]) / 2 for part in (batch.targets, maps))]
-    return {"pairs/images_gradients_and_maps": torch.stack(shown)}
-
-
-def preview(learner: Learner) -> dict[str, Preview]:
-    """Nothing: of the maps, ``pictures`` shows enough."""
-    del learner
-    return {}
-
-
-def classes(setting: Setting, data: Prepared) -> int:
-    """A map has no classes: those of the data set."""
-    del setting
-    return len(next(iter(data.info["splits"].values()))["classes"])
-
-
-def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -> Verdict:
-    """Attack every target on the same images, at the same budget."""
-    options = task(setting).test
-    results = attack_targets(
-        search(setting, theta, data), options, data, setting.targets, setting.seed, device
-    )
-    found = triplets(results, options.triplets)
-    about = {"test_digest": Chosen.load(data.folder / "attacked.npz").digest}
-    return Verdict(
-        summary(results, options, setting.seed) | about,
-        curve(results, options),
-        items(results, options),
-        found,
-        {f"triplets/{name}": shown(cells) for name, cells in found.items()},
-    )
-
-
-def search(setting: Setting, theta: Tree, data: Prepared) -> Search:
-    """The setting's way to an adversarial image."""
-    options = setting.algorithm_options
-    if issubclass(setting.algorithm_class, Adapts):
-        forward = functional(predictor(setting, data.info))
-        return Predicted(forward=forward, theta=theta, **options.search.model_dump())
-    found: Search = setting.algorithm_class(**options.model_dump())
-    return found
-
-
-def task(setting: Setting) -> AttackTask:
-    """The setting's task, of this kind."""
-    assert isinstance(setting.task, AttackTask)
-    return setting.task
-
-
-def predictor(setting: Setting, image: Mapping[str, int]) -> Predictor:
-    """The setting's network, initialised from torch's global stream.
-
-    Raises:
-        InputError: if a side of the images is no multiple of 4.
-    """
-    sides = image["height"], image["width"]
-    if any(side % 4 for side in sides):
-        raise InputError(
-            f"images are {sides[0]}x{sides[1]}: the predictor wants multiples of 4 pixels"
-        )
-    return Predictor(image["channels"], task(setting).model.width)
-
-
-def _problem(
-    setting: Setting, data: Prepared, device: torch.device
-) -> tuple[MAML, dict[str, Tensor]]:
-    seed_torch(setting.seed, "network")
-    network = predictor(setting, data.info).to(device)
-    problem = setting.make_problem(functional(network))
-    return problem, problem.theta(network)
-
-
-def _surrogates(
-    setting: Setting, data: Prepared, device: torch.device
-) -> tuple[list[Pairs], list[Pairs]]:
-    """Each surrogate's pairs, of images it may have been trained on, and of held-out ones."""
-    images, held_out = data.split("train"), Chosen.load(data.folder / "held_out.npz")
-    options = task(setting).training
-    chance = generator(task(setting).draw.seed, "gradients")
-    free = np.setdiff1d(np.arange(len(images.labels)), held_out.rows)
-    rows = chance.choice(free, min(options.images, len(free)), replace=False)
-    chosen = Chosen(rows, others(images.labels[rows], len(images.classes), chance))
-    folder = data.folder.parent / "surrogates"
-    networks = [store.load_network(folder / name, device) for name in setting.surrogates]
-    return (
-        [_pairs(network, images, chosen, options, device) for network in networks],
-        [_pairs(network, images, held_out, options, device) for network in networks],
-    )
-
-
-def _pairs(
-    network: torch.nn.Module,
-    images: ImageSet,
-    chosen: Chosen,
-    options: AttackTraining,
-    device: torch.device,
-) -> Pairs:
-    shown = pixels(images.images[chosen.rows], device)
-    return pairs(network, shown, goal(chosen, images.labels, options.goal, device))
-
-
-def cosines(maps: Tensor, gradients: Tensor) -> Tensor:
-    """Cosine of each map with its gradient, ``[n]``; 0 where either is zero."""
-    return cosine_similarity(maps.flatten(1), gradients.flatten(1))
-
-
-def _mean_cosine(problem: MAML, phi: Tree, theta: Tree, task: Task) -> float:
-    with torch.no_grad():
-        maps = problem.predict(phi, theta, task.outer.inputs)
-    return float(cosines(maps, task.outer.targets).mean())
-
-
-def _score(problem: MAML, tasks: list[Task], theta: Tree) -> Metrics:
-    """After the horizon's steps on some held-out pairs of each surrogate, how others fare."""
-    found, errors = [], []
-    with torch.no_grad():
-        for one in tasks:
-            phi = problem.init(theta)
-            for batch in one.inner:
-                phi = step(problem, phi, theta, batch)
-            maps = problem.predict(phi, theta, one.outer.inputs)
-            found.append(cosines(maps, one.outer.targets))
-            errors.append(float(problem.loss(maps, one.outer.targets)))
-    score = interval(torch.cat(found).double().cpu().numpy(), (-1, 1))
-    return validated(score, 0.0) | {"validation/squared_error": sum(errors) / len(errors)}
-
-
-def _stretched(maps: Tensor) -> Tensor:
-    return maps / maps.abs().amax().clamp_min(1e-12)

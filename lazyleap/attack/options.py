@@ -8,6 +8,7 @@ from pydantic import Field
 
 from lazyleap.blocks import Block, Count, Rate, Seed, TaskOptions, Training
 from lazyleap.datasets.options import DatasetOptions
+from lazyleap.setting import Setting
 
 Goal = Literal["untargeted", "targeted"]
 
@@ -75,3 +76,9 @@ class AttackTask(TaskOptions):
     model: PredictorOptions
     training: AttackTraining
     test: AttackTest
+
+
+def task(setting: Setting) -> AttackTask:
+    """The setting's task, of this kind."""
+    assert isinstance(setting.task, AttackTask)
+    return setting.task

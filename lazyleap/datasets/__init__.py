@@ -1,31 +1,24 @@
-"""Readers of public image formats and the prepared form every task reads.
-
-A reader is a module, or a user's class, with ``read(source, options) -> {split: ImageSet}``; it is
-imported when used.
-"""
+"""Readers of public image formats and the prepared form every task reads."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from lazyleap.datasets.store import ImageSet, Prepared, load, save
-from lazyleap.errors import InputError
-from lazyleap.registry import find
+from lazyleap.lazily import offer
 
+if TYPE_CHECKING:
+    from lazyleap.datasets.readers import read as read
+    from lazyleap.datasets.store import ImageSet as ImageSet
+    from lazyleap.datasets.store import Prepared as Prepared
+    from lazyleap.datasets.store import load as load
+    from lazyleap.datasets.store import save as save
 
-def read(options: Any, root: Path) -> dict[str, ImageSet]:
-    """Read the dataset ``options`` describe (one of ``options.DatasetOptions``), below ``root``.
-
-    Paths in options are relative to ``root`` (or absolute). Raises InputError in one sentence.
-    """
-    source = root / options.source
-    if not source.exists():
-        raise InputError(f"source '{source}' of reader '{options.reader}' does not exist")
-    if hasattr(options, "splits"):
-        options = options.model_copy(update={"splits": str(root / options.splits)})
-    sets: dict[str, ImageSet] = find("reader", options.reader).read(source, options)
-    return sets
-
-
-__all__ = ["ImageSet", "Prepared", "load", "read", "save"]
+_HOMES = {
+    "read": "lazyleap.datasets.readers",
+    "ImageSet": "lazyleap.datasets.store",
+    "Prepared": "lazyleap.datasets.store",
+    "load": "lazyleap.datasets.store",
+    "save": "lazyleap.datasets.store",
+}
+__all__ = [*_HOMES]
+__getattr__, __dir__ = offer(__name__, _HOMES)

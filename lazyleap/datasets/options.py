@@ -5,7 +5,7 @@ Defaults live in params.yaml, never here. Importing this file imports neither to
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny, Tag, model_validator
 
@@ -21,6 +21,8 @@ class Omniglot(ReaderOptions):
     ``data/splits/omniglot-background-evaluation`` come with the project.
     """
 
+    FILES: ClassVar = ("splits",)
+
     reader: Literal["omniglot"]
     splits: str
     size: Side  # drawings are 105x105; resized to size x size
@@ -28,6 +30,8 @@ class Omniglot(ReaderOptions):
 
 class FewShotCifar(ReaderOptions):
     """CIFAR-100 binary with the class lists of CIFAR-FS or FC100 (``splits``: a folder); 32x32."""
+
+    FILES: ClassVar = ("splits",)
 
     reader: Literal["cifar-fs", "fc100"]
     splits: str
@@ -47,6 +51,8 @@ class Mnist(ReaderOptions):
 
 class ImageNet(ReaderOptions):
     """The user's copy of ImageNet images and the published lists (``splits``: a folder)."""
+
+    FILES: ClassVar = ("splits",)
 
     reader: Literal["miniimagenet", "tieredimagenet"]
     splits: str

@@ -1,13 +1,20 @@
-"""The backbone that a few-shot task asks for."""
+"""The network that a few-shot task asks for, and the problem that is made of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from lazyleap.models import Conv4, ResNet12, sizes, users
+from lazyleap.algorithms import MAML
+from lazyleap.datasets.pixels import Pixels
+from lazyleap.datasets.store import Prepared
+from lazyleap.fewshot.options import task
+from lazyleap.models import Conv4, ResNet12, functional, sizes, users
+from lazyleap.seeding import seed_torch
+from lazyleap.setting import Setting
 
 
 def build(options: Any, way: int, image: Mapping[str, int]) -> nn.Module:
@@ -31,3 +38,18 @@ def build(options: Any, way: int, image: Mapping[str, int]) -> nn.Module:
         norm=options.norm,
         downsample=options.downsample,
     )
+
+
+def problem_of(
+    setting: Setting, data: Prepared, device: torch.device
+) -> tuple[MAML, dict[str, Tensor]]:
+    """The problem of a setting, and where its theta starts."""
+    seed_torch(setting.seed, "network")
+    network = build(task(setting).model, task(setting).training.way, data.info).to(device)
+    problem = setting.make_problem(functional(network))
+    return problem, problem.theta(network)
+
+
+def pixels_of(data: Prepared, part: str, device: torch.device) -> Pixels:
+    """One split, normalised as in training."""
+    return Pixels(data.split(part), data.info["mean"], data.info["std"], device)

@@ -17,6 +17,7 @@ from lazyleap.blocks import (
     ours_or_users,
 )
 from lazyleap.datasets.options import DatasetOptions
+from lazyleap.setting import Setting
 
 
 class ModelOptions(NetworkOptions):
@@ -91,3 +92,9 @@ class FewShotTask(TaskOptions):
                 "the network has one output a class"
             )
         return self
+
+
+def task(setting: Setting) -> FewShotTask:
+    """The setting's task, of this kind."""
+    assert isinstance(setting.task, FewShotTask)
+    return setting.task

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from lazyleap.datasets.store import Prepared
 from lazyleap.longtail.card import describe
-from lazyleap.longtail.kind import network, task, tree
+from lazyleap.longtail.network import network, tree
+from lazyleap.longtail.options import task
 from lazyleap.longtail.profile import LongTail
 from lazyleap.onnx import answers, ordinary
 from lazyleap.onnx.exports import Exported

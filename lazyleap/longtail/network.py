@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
+from lazyleap.longtail.classifier import PREFIX
+from lazyleap.longtail.options import task
 from lazyleap.models import Conv4, Cosine, ResNetCifar, sizes, users
 from lazyleap.models.resnet_cifar import BLOCKS
+from lazyleap.setting import Setting
+from lazyleap.trees import Tree
 
 
 def build(
@@ -46,3 +50,16 @@ def build(
     if scale is not None:
         network.add_module("head", Cosine(network.head.in_features, classes, scale))
     return network
+
+
+def network(
+    setting: Setting, classes: int, image: Mapping[str, int], *, running: bool
+) -> nn.Module:
+    """The network of a setting; LDAM's head is a cosine one."""
+    scale = setting.option("scale")
+    return build(task(setting).model, classes, image, running=running, scale=scale)
+
+
+def tree(theta: Tree) -> dict[str, Tensor]:
+    """The classifier's part of what training kept."""
+    return {n.removeprefix(PREFIX): p for n, p in theta.items() if n.startswith(PREFIX)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny, Tag, model_validator
 
@@ -19,6 +19,7 @@ from lazyleap.blocks import (
     ours_or_users,
 )
 from lazyleap.datasets.options import DatasetOptions
+from lazyleap.setting import Setting
 
 
 class ClassifierOptions(NetworkOptions):
@@ -79,6 +80,8 @@ class LongTailTraining(Training):
     augment: Augment
     start: str | None
 
+    FILES: ClassVar = ("start",)
+
 
 class LongTailTest(Block):
     """Classes of more than ``many`` training images, of fewer than ``few``; calibration bins."""
@@ -103,3 +106,9 @@ class LongTailTask(TaskOptions):
     model: Model
     training: LongTailTraining
     test: LongTailTest
+
+
+def task(setting: Setting) -> LongTailTask:
+    """The setting's task, of this kind."""
+    assert isinstance(setting.task, LongTailTask)
+    return setting.task

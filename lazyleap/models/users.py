@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import nn
 
-from lazyleap import registry
 from lazyleap.blocks import NetworkOptions
 from lazyleap.errors import InputError
+from lazyleap.places import at
 
 
 def network(
@@ -27,7 +27,7 @@ def network(
     if ":" not in options.backbone:
         return None
     arguments = {k: getattr(options, k) for k in type(options).model_fields if k != "backbone"}
-    found = registry.find("network", options.backbone)(outputs, image, **arguments, **more)
+    found = at(options.backbone)(outputs, image, **arguments, **more)
     if not isinstance(found, nn.Module):
         raise InputError(f"network '{options.backbone}' makes a {type(found).__name__}, no Module")
     return found

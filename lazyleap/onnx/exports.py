@@ -1,4 +1,4 @@
-"""What a kind of task has that is written as ONNX; :func:`lazyleap.kind.exporter` finds it."""
+"""What a kind of task has that is written as ONNX: a module ``export``, or its ``EXPORTER``."""
 
 from __future__ import annotations
 

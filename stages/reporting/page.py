@@ -15,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lazyleap.report import Cell, Chart, Report, Table, report_of
 from lazyleap.results import Group, Score, unique
-from lazyleap.settings import resolve
+from lazyleap.settings import Settings, resolve
+from lazyleap.views import view
 from stages.reporting import caveats, common, drawing, grids, inputs, tables, verdict, wording
 from stages.reporting.inputs import Found
 
@@ -143,7 +144,7 @@ def _page(found: Found, sections: Sequence[Section]) -> str:
             script=(HERE / "page.js").read_text(),
             definitions=tables.DEFINITIONS,
             parameters=lambda run: yaml.safe_dump(
-                resolve(found.settings, run.name).to_dict(), sort_keys=False
+                _parameters(found.settings, run.name), sort_keys=False
             ),
             checks=lambda run: inputs.checks(found.settings.grid, run),
         )
@@ -194,3 +195,9 @@ def _plain(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(_plain, value))
     return f"{value:,.6g}" if isinstance(value, float) else str(value)
+
+
+def _parameters(settings: Settings, run: str) -> dict[str, Any]:
+    """All that a run was trained and tested with."""
+    setting = resolve(settings, run)
+    return view(setting, "train") | {"test": setting.asked()["test"]}

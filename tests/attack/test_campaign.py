@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lazyleap.attack import kind
+from lazyleap.attack import evaluate
 from lazyleap.attack.campaign import shown
 from lazyleap.attack.chosen import Chosen
 from lazyleap.classifiers import store
@@ -67,7 +67,7 @@ def attacked(folder, monkeypatch, algorithm="square", seed=0, targets=("one",), 
         store, "load_scorer", lambda place, device: Scorer(models[place.name], ABOUT)
     )
     with float64():
-        return kind.judge(ours, {}, data, CPU), [torch.cat(m.asked) for m in models.values()]
+        return evaluate.judge(ours, {}, data, CPU), [torch.cat(m.asked) for m in models.values()]
 
 
 def clean(rows):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lazyleap.attack.attempt import Outcome
-from lazyleap.attack.evaluation import curve, measure, median, pool
+from lazyleap.attack.measures import curve, measure, median, pool
 from lazyleap.errors import InputError
 from lazyleap.statistics import interval, proportion
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from lazyleap.attack import kind
+from lazyleap.attack import train as stage
 from lazyleap.attack.chosen import Chosen
 from lazyleap.classifiers import store
 from tests.handmade import CPU, float64, images, prepared, setting, trained
@@ -95,16 +95,16 @@ def networks(folder):
 def test_theta_is_that_of_plain_torch(name, tmp_path, monkeypatch):
     way = WAYS[name]
     ours, data, train, held_out = project(tmp_path, way)
-    drawn, sample = [], kind.sample
-    monkeypatch.setattr(kind, "sample", lambda *a, **k: drawn.append(sample(*a, **k)) or drawn[-1])
+    drawn, sample = [], stage.sample
+    monkeypatch.setattr(stage, "sample", lambda *a, **k: drawn.append(sample(*a, **k)) or drawn[-1])
     with float64():
-        learner = kind.learner(ours, data, CPU)
+        learner = stage.learner(ours, data, CPU)
         (validation,) = drawn
         start = {n: p.clone() for n, p in learner.theta.items()}
         batches = [learner.sample(i) for i in range(ITERATIONS)]
-        progress = trained(learner, ours, kind.KEEP)
+        progress = trained(learner, ours, stage.KEEP)
         logits, last = list(networks(data.folder)), learner.validate()
-        pictures = kind.pictures(learner)
+        pictures = stage.pictures(learner)
     plain = Plain("maml", predictor, squared_error, RATE, way.momentum)
     descent = Descent(**way.outer, iterations=ITERATIONS)
     thetas = oracle.train(plain, start, batches, way.gradient, descent)

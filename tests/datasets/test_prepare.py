@@ -9,10 +9,11 @@ import pytest
 import yaml
 from PIL import Image
 
-from lazyleap.datasets import load
+from lazyleap.datasets import load, omniglot
 from lazyleap.errors import InputError
 from lazyleap.fewshot.episodes import Episodes
 from stages.prepare import describe, main
+from stages.resolve import download
 
 ROOT = Path(__file__).parents[2]
 DRAW = {
@@ -134,6 +135,6 @@ def test_public_data_carry_their_licence(monkeypatch):
         reader = "omniglot"
         source = "data/raw/omniglot"
 
-    about = describe(Options)
+    about = describe(Options, download(Options.source), omniglot)
     assert (about["name"], about["licence"]) == ("omniglot", "MIT")
     assert "Lake" in about["citation"]

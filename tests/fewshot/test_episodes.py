@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError
-from lazyleap.fewshot import kind
+from lazyleap.fewshot import prepare
+from lazyleap.fewshot import train as stage
 from lazyleap.fewshot.episodes import Episodes, Sampler, as_tasks
 from tests.handmade import CPU, images, prepared, setting
 
@@ -115,16 +116,16 @@ def few(seed: int = 3):
 def test_what_is_drawn_for_all_is_of_its_own_split_and_seed(tmp_path):
     change, run = few()
     options = setting(tmp_path, "glyphs", run, change).task
-    drawn = kind.draw(SETS, options)
-    validation, test = drawn[kind.VALIDATION], drawn[kind.TEST]
+    drawn = prepare.draw(SETS, options)
+    validation, test = drawn[prepare.VALIDATION], drawn[prepare.TEST]
     assert validation.support.shape == (5, 3, 2)
     assert test.query.shape == (7, 3, 4)
-    assert kind.draw(SETS, options)[kind.TEST].digest == test.digest
+    assert prepare.draw(SETS, options)[prepare.TEST].digest == test.digest
     reseeded = options.model_copy(update={"draw": options.draw.model_copy(update={"seed": 1})})
-    assert kind.draw(SETS, reseeded)[kind.TEST].digest != test.digest
+    assert prepare.draw(SETS, reseeded)[prepare.TEST].digest != test.digest
     assert (validation.support != test.support[:5]).any()
     with pytest.raises(InputError, match="has no test split, only train, val"):
-        kind.draw({part: SETS[part] for part in ("train", "val")}, options)
+        prepare.draw({part: SETS[part] for part in ("train", "val")}, options)
 
 
 def learner(folder, seed: int):
@@ -132,8 +133,8 @@ def learner(folder, seed: int):
     folder.mkdir()
     ours = setting(folder, "glyphs", run, change)
     data = prepared(folder / "data", **SETS)
-    kind.draw(SETS, ours.task)[kind.VALIDATION].save(data.folder / "validation.npz")
-    return kind.learner(ours, data, CPU)
+    prepare.draw(SETS, ours.task)[prepare.VALIDATION].save(data.folder / "validation.npz")
+    return stage.learner(ours, data, CPU)
 
 
 def test_a_meta_batch_is_known_by_seed_and_iteration_and_is_of_training_images(tmp_path):
@@ -154,7 +155,7 @@ def test_a_meta_batch_is_known_by_seed_and_iteration_and_is_of_training_images(t
     for different in (one.sample(8), other.sample(7)):
         assert not torch.equal(tasks[0].outer.inputs, different[0].outer.inputs)
     assert not torch.equal(tasks[0].outer.inputs, tasks[1].outer.inputs)
-    ((tag, cells),) = kind.pictures(one).items()
+    ((tag, cells),) = stage.pictures(one).items()
     first = one.sample(0)[0]
     assert tag == "episode/support_and_query"
     for label in range(3):  # a row a class, support left and query right

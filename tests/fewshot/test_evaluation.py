@@ -10,9 +10,9 @@ from lazyleap import ANIL, MAML, Batch, MetaSGD, Task
 from lazyleap.algorithms import SGD
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import ImageSet
-from lazyleap.fewshot import kind
+from lazyleap.fewshot import evaluate
 from lazyleap.fewshot.episodes import Episodes, Sampler
-from lazyleap.fewshot.evaluation import accuracies
+from lazyleap.fewshot.measures import accuracies
 from tests.cases import generator
 from tests.handmade import CPU, float64, images, prepared, seen, setting
 from tests.oracles.episodes import accuracy
@@ -128,7 +128,7 @@ def test_a_setting_is_judged_on_the_stored_episodes(tmp_path):
     plain = Plain("maml", lambda p, x: conv4(p, x, group_norm), cross_entropy, 0.4, 0.5)
     with float64():
         theta = start(ours, data)
-        found = kind.judge(ours, theta, data, CPU)
+        found = evaluate.judge(ours, theta, data, CPU)
     those = list(tasks(test, episodes, 0.4, 0.3))
     expected = {s: [accuracy(plain, theta, one, s) for one in those] for s in range(6)}
     scores = {name: score["value"] for name, score in found.metrics["metrics"].items()}

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lazyleap.bilevel import Batch, Task
-from lazyleap.fewshot import kind
+from lazyleap.fewshot import train
 from lazyleap.fewshot.episodes import Episodes
 from tests.handmade import CPU, float64, images, prepared, seen, setting, trained
 from tests.oracles import episodes as oracle
@@ -103,10 +103,10 @@ def test_theta_is_that_of_plain_torch(name, tmp_path):
     way = WAYS[name]
     ours, data, sets, validation = project(tmp_path, way)
     with float64():
-        learner = kind.learner(ours, data, CPU)
+        learner = train.learner(ours, data, CPU)
         start = {n: p.clone() for n, p in learner.theta.items()}
         batches = [learner.sample(i) for i in range(ITERATIONS)]
-        progress = trained(learner, ours, kind.KEEP)
+        progress = trained(learner, ours, train.KEEP)
     network = partial(conv4, norm=NORMS[way.norm])
     plain = Plain(way.algorithm, network, cross_entropy, way.rate, way.momentum)
     descent = Descent(**way.outer, iterations=ITERATIONS)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from lazyleap.longtail.evaluation import calibration_error, groups, measure, softmax
+from lazyleap.longtail.measures import calibration_error, groups, measure, softmax
 
 COUNTS = np.array([200, 101, 100, 20, 19])  # many, many, medium, medium, few
 #        true class and answer of ten images

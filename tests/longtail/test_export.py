@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lazyleap.longtail.kind import network, tree
+from lazyleap.longtail.network import network, tree
 from lazyleap.settings import load, resolve
 from tests.longtail.project import CLASSES, RUNS, TASK
 from tests.onnx import facts

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lazyleap.longtail import kind
+from lazyleap.longtail import evaluate
 from lazyleap.longtail.profile import LongTail
 from tests.cases import generator
 from tests.handmade import CPU, float64, images, prepared, seen, setting
@@ -47,8 +47,8 @@ def test_errors_recall_and_confusion_are_those_of_a_loop(tmp_path):
     plain = classifier(pixels)
     theta = {f"classifier/{n}": p for n, p in plain.items()} | {"weighting/x": torch.ones(1)}
     with float64():
-        found = kind.judge(ours, theta, data, CPU).metrics
-        curve = kind.judge(ours, theta, data, CPU).curve
+        found = evaluate.judge(ours, theta, data, CPU).metrics
+        curve = evaluate.judge(ours, theta, data, CPU).curve
 
     answers = conv4(plain, pixels, running_norm).argmax(1).tolist()
     table = [[0] * 3 for _ in range(3)]

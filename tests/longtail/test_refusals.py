@@ -104,9 +104,9 @@ def checkpoint(longtail: Path, exported: Path) -> Path:
     prepare.main(TASK)
     theta = load_file(exported / f"artifacts/train/quick/{RUN}/theta.safetensors")
     own = {n.removeprefix("classifier/"): p for n, p in theta.items()}
-    path = longtail / "own.safetensors"
+    path = longtail / "extensions/own.safetensors"
     save_file(own, path)
-    change(longtail, "training", start="own.safetensors", meta_iterations=1, lr=1e-12)
+    change(longtail, "training", start="extensions/own.safetensors", meta_iterations=1, lr=1e-12)
     return path
 
 

@@ -12,8 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import OutOfTimeError
-from lazyleap.kind import kind
-from lazyleap.longtail import kind as longtail_kind
+from lazyleap.longtail import train as longtail
 from lazyleap.settings import load, resolve
 from lazyleap.training import checkpoint
 from lazyleap.training.loop import Learner, Progress
@@ -29,7 +28,7 @@ CPU = torch.device("cpu")
 def learner(folder: Path, run: str) -> Learner:
     setting = resolve(load(folder / "params.yaml"), run)
     (place,) = folder.glob(f"data/prepare/quick/{TASK}/train/**/dataset.json")
-    return kind("longtail").learner(setting, load_data(place.parent), CPU)
+    return longtail.learner(setting, load_data(place.parent), CPU)
 
 
 def same(one: dict, other: dict) -> bool:
@@ -79,11 +78,11 @@ def test_batches_looked_at_come_in_their_turn_also_past_an_epochs_end(exported, 
 
 def test_a_glimpse_is_of_the_rarest_images_with_their_own_weights(exported):
     trained = learner(exported, LAZY[0])
-    assert longtail_kind.preview(trained) == {}
+    assert longtail.preview(trained) == {}
     trained.step(0, describe=False)
-    assert longtail_kind.preview(trained) == {}
+    assert longtail.preview(trained) == {}
     trained.step(1, describe=True)
-    ((tag, (images, words)),) = longtail_kind.preview(trained).items()
+    ((tag, (images, words)),) = longtail.preview(trained).items()
     batch, weights = trained.seen
     assert tag == "images/rarest_with_weights"
     labels = [int(line.partition(":")[0]) for line in words]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from lazyleap.longtail import kind
+from lazyleap.longtail import train as stage
 from lazyleap.longtail.profile import LongTail
 from tests.handmade import CPU, float64, images, prepared, seen, setting, trained
 from tests.oracles import weighting as oracle
@@ -114,10 +114,10 @@ def test_the_classifier_is_that_of_plain_torch(name, tmp_path):
     way = WAYS[name]
     ours, data, meta = project(tmp_path, way)
     with float64():
-        learner = kind.learner(ours, data, CPU)
+        learner = stage.learner(ours, data, CPU)
         parameters, buffers, other = parted(learner.theta)
-        ((_, cells),) = kind.pictures(learner).items()
-        progress = trained(learner, ours, kind.KEEP)
+        ((_, cells),) = stage.pictures(learner).items()
+        progress = trained(learner, ours, stage.KEEP)
         batches = [tuple(learner.stream[i]) for i in range(ITERATIONS + ours.horizon)]
     net = {} if "class_means" in other else other
     state = oracle.start(parameters, buffers, len(COUNTS), net)

@@ -17,7 +17,7 @@ import yaml
 from stages import folders
 
 STAGE = Path(sys.argv[0]).stem
-PARAMS = yaml.safe_load(Path(sys.argv[2]).read_text())
+PARAMS = yaml.safe_load(Path(sys.argv[2]).read_text())  # of JSON, too
 KEY = sys.argv[3] if len(sys.argv) > 3 else ""
 GRID = PARAMS["grid"]
 
@@ -33,12 +33,12 @@ def outs() -> None:
         write(folders.images(GRID, KEY, "train"), data_txt=KEY)
         write(folders.images(GRID, KEY, "test"), data_txt=KEY)
     elif STAGE == "train":
-        write(folders.trained(GRID, KEY), setting_json=json.dumps(PARAMS["runs"][KEY]))
+        write(folders.trained(GRID, KEY), setting_json=json.dumps(PARAMS["parameters"]))
         write(folders.record(GRID, KEY), record_json=json.dumps({"at": time.time()}))
     elif STAGE == "evaluate":
         for part in ("pictures", "tensorboard"):
             write(folders.evaluated(GRID, KEY) / part)
-        score = {"value": PARAMS["runs"][KEY]["horizon"] / 10, "low": 0.49, "high": 0.52}
+        score = {"value": PARAMS["parameters"]["horizon"] / 10, "low": 0.49, "high": 0.52}
         metrics = {"primary": "accuracy@1", "metrics": {"accuracy@1": score}}
         write(folders.evaluated(GRID, KEY), metrics_json=json.dumps(metrics), curve_csv="step\n0\n")
         (folders.evaluated(GRID, KEY) / "items.npz").write_text("items")

@@ -12,11 +12,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lazyleap.attack.train import learner
 from lazyleap.classifiers import store
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
 from lazyleap.items import Items
-from lazyleap.kind import kind
 from lazyleap.settings import load, resolve
 from stages import evaluate, export, prepare, surrogate, train, validate
 from tests.attack.stages.project import META, SQUARE, SURROGATES, TARGETS, TASK, ZOO
@@ -172,7 +172,7 @@ def test_an_untrained_predictor_is_a_setting(workspace):
     export.main(META)
     setting = resolve(load(Path("params.yaml")), META)
     theta = load_file(workspace / f"artifacts/train/quick/{META}/theta.safetensors")
-    start = kind("attack").learner(setting, load_data(DATA / "train/images"), CPU).theta
+    start = learner(setting, load_data(DATA / "train/images"), CPU).theta
     assert theta.keys() == start.keys()
     assert all(torch.equal(theta[name], start[name]) for name in theta)
     record = json.loads((workspace / f"artifacts/record/quick/{META}/record.json").read_text())
@@ -212,7 +212,7 @@ def test_the_exported_predictor_answers_as_the_network(done):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(done)
         setting = resolve(load(Path("params.yaml")), META)
-    from lazyleap.attack.kind import predictor
+    from lazyleap.attack.network import predictor
 
     network = predictor(setting, {"channels": 1, "height": 16, "width": 16})
     network.load_state_dict(load_file(done / f"artifacts/train/quick/{META}/theta.safetensors"))

@@ -1,0 +1,66 @@
+"""What each stage reads of a setting: all it is given, and all that makes it run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lazyleap import registry
+from lazyleap.blocks import Block, TaskOptions
+from lazyleap.places import place
+from lazyleap.setting import PLAIN, Setting
+
+NAMED = {"dataset": "reader", "model": "backbone"}  # keys of a task's blocks that may name code
+
+
+def view(setting: Setting, stage: str) -> dict[str, Any]:
+    """As plain numbers and words, for JSON; :meth:`Setting.of` reads it.
+
+    Training is not told the targets nor the options that its algorithm's ``AT_TEST`` names (all, if
+    it is not ``TRAINED``), evaluation and export not how the estimator works, export no device.
+    """
+    task, algorithm = setting.task, setting.algorithm_class
+    found = {
+        **{key: getattr(setting, key) for key in PLAIN},
+        **task_view(task, stage),
+        "algorithm_class": place(algorithm),
+        "algorithm_options": setting.algorithm_options.model_dump(mode="json"),
+        "estimator_options": setting.estimator_options.model_dump(mode="json"),
+        "surrogates": list(setting.surrogates),
+    }
+    if stage != "export":
+        found["device"] = setting.device
+    if stage != "train":
+        return found | {"targets": list(setting.targets), "overrides": dict(setting.overrides)}
+    options = found["algorithm_options"] if getattr(algorithm, "TRAINED", True) else {}
+    later = getattr(algorithm, "AT_TEST", ())
+    options = {key: option for key, option in options.items() if key not in later}
+    estimator = place(setting.estimator_class)
+    return found | {"algorithm_options": options, "estimator_class": estimator}
+
+
+def task_view(task: TaskOptions, stage: str) -> dict[str, Any]:
+    """What a stage reads of a task's block, and the classes that it is read by."""
+    seen = picked(task.model_dump(mode="json"), registry.reads(task.kind, stage))
+    blocks = {key: part for key, part in task if key in seen and isinstance(part, Block)}
+    return {
+        "task": seen,
+        "task_class": place(type(task)),
+        "task_blocks": {key: place(type(part)) for key, part in blocks.items()},
+    }
+
+
+def users(view: Mapping[str, Any]) -> list[str]:
+    """Places of a user's code that the task of a :func:`view` names."""
+    words = [view["task"].get(block, {}).get(key) for block, key in NAMED.items()]
+    return [word for word in words if word and ":" in word]
+
+
+def picked(block: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Of a block the kind and some ``keys``; ``training.way`` is one of a block in it."""
+    found: dict[str, Any] = {"kind": block["kind"]}
+    for key in keys:
+        first, _, rest = key.partition(".")
+        inner = {rest: block[first][rest]} if rest else block[first]
+        found[first] = found.get(first, {}) | inner if isinstance(inner, dict) else inner
+    return found
