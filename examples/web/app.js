@@ -64,7 +64,15 @@ function panel(card, list) {
     card.querySelector(".thumbs").append(removable(values, list));
   };
   const read = async (chosen) => {
-    for (const file of chosen) add(pixels(await open(file), form(), $("invert").checked));
+    const refused = []; // one that cannot be read does not stop the others
+    for (const file of chosen) {
+      try {
+        add(pixels(await open(file), form(), $("invert").checked));
+      } catch (error) {
+        refused.push(error.message);
+      }
+    }
+    if (refused.length) throw new Error(refused.join(" "));
   };
   const take = () => {
     if (pad.empty) return;

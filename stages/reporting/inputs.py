@@ -143,9 +143,11 @@ def _read(settings: Settings, name: str) -> Run | Missing:
 
 
 class _Parity(_Json):
-    """What every parity.json has."""
+    """What every parity.json has, and the widest differences in float32: the file's, PyTorch's."""
 
     ok: bool
+    float32_gap: float | None = None
+    pytorch_gap: float | None = None
 
 
 def checks(grid: str, run: Run) -> list[tuple[bool, str]]:
@@ -156,9 +158,16 @@ def checks(grid: str, run: Run) -> list[tuple[bool, str]]:
         found.append((False, score.chance))
     parity = folders.exported(grid, run.name) / "parity.json"
     if parity.is_file():
-        ok = bool(parse(parity, _Parity)["ok"])
-        found.append((ok, f"the ONNX file {'agrees' if ok else 'does not agree'} with PyTorch"))
+        found.append(_agreement(parse(parity, _Parity)))
     return found
+
+
+def _agreement(parity: Mapping[str, Any]) -> tuple[bool, str]:
+    ok, gap, own = bool(parity["ok"]), parity.get("float32_gap"), parity.get("pytorch_gap")
+    words = f"the ONNX file {'agrees' if ok else 'does not agree'} with PyTorch"
+    if gap is None or own is None:
+        return ok, words
+    return ok, f"{words} (in float32 within {gap:.1e}; PyTorch's own rounding moves it {own:.1e})"
 
 
 def _words(value: Any) -> str:

@@ -127,8 +127,11 @@ def test_what_the_page_refuses_it_says_and_goes_on(page, tmp_path):
     assert alert() == "Draw something first."
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
-    page.set_input_files("#asked input[type=file]", broken)
-    assert "broken.png cannot be read as an image" in alert()
+    fine = tmp_path / "fine.png"
+    draw("bar", 0).save(fine)
+    page.set_input_files("#asked input[type=file]", [broken, fine])
+    assert alert() == "broken.png cannot be read as an image."
+    page.locator("#asked .thumbs li").wait_for()  # the other is there
     page.click("#bundled")
     page.locator("#asked .thumbs li").nth(2).wait_for()
     for name, value, sentence in (

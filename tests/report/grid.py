@@ -51,7 +51,7 @@ def write_run(root: Path, content: dict[str, Any], name: str, better: float = 0.
     save(folder / "metrics.json", about | run | metrics)
     (folder / "curve.csv").write_text("\n".join(",".join(map(str, row)) for row in curve) + "\n")
     save(root / folders.record(GRID, name) / "record.json", record(run))
-    parity = {"max_abs_diff": 2e-6, "tolerance": 1e-4, "ok": True}
+    parity = {"ok": True, "float32_gap": 3e-4, "pytorch_gap": 2e-4}
     save(root / folders.exported(GRID, name) / "parity.json", parity)
 
 
