@@ -51,6 +51,7 @@ def main(
         learner = kind.learner(setting, data, device)
         progress = train(setting, kind, learner, work, max_seconds, device)
         facts = machine.describe(device, setting.threads, inputs.origin, inputs.extensions)
+        facts["engine"] = getattr(learner, "engine", "loop")
         classes = kind.classes(setting, data)
         finish(inputs.parameters, setting, classes, data, progress, work, facts)
         shutil.rmtree(work)

@@ -18,6 +18,7 @@ from lazyleap.bilevel import Adapts, Task, step
 from lazyleap.classifiers import store
 from lazyleap.classifiers.fit import pixels
 from lazyleap.datasets.store import ImageSet, Prepared
+from lazyleap.estimators.together import quickest
 from lazyleap.kind import Preview
 from lazyleap.models import functional
 from lazyleap.seeding import generator, seed_torch
@@ -52,7 +53,7 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> Learner:
     )
     return MetaLearner(
         problem,
-        setting.make_estimator(),
+        quickest(setting.make_estimator(), problem, start),
         start,
         OuterOptions.of(setting.algorithm_options.outer, setting.meta_iterations),
         sample=meta_batch,

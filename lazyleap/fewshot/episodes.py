@@ -33,6 +33,10 @@ class Episodes:
         """The first ``count`` episodes."""
         return Episodes(self.support[:count], self.query[:count])
 
+    def tail(self, count: int) -> Episodes:
+        """All but the first ``count`` episodes."""
+        return Episodes(self.support[count:], self.query[count:])
+
     @property
     def digest(self) -> str:
         """sha256 of shapes and indices: two results with one digest saw the same episodes."""

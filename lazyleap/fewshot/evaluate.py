@@ -8,6 +8,7 @@ import torch
 from lazyleap.datasets.indices import Indices
 from lazyleap.datasets.store import Prepared
 from lazyleap.datasets.store import load as load_data
+from lazyleap.estimators.together import engine
 from lazyleap.fewshot.episodes import Episodes
 from lazyleap.fewshot.measures import accuracies
 from lazyleap.fewshot.network import pixels_of, problem_of
@@ -31,17 +32,19 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
     episodes = Episodes.load(data.folder / "episodes.npz")
     past = Episodes.load(seen.folder / "validation.npz")
     pixels, before = pixels_of(data, "test", device), pixels_of(seen, "val", device)
+    few, rest = episodes.head(test.curve_episodes), episodes.tail(test.curve_episodes)
+    curve = accuracies(problem, theta, pixels, few, {*points(test.curve_steps), *test.steps, k})
+    others = accuracies(problem, theta, pixels, rest, {*test.steps, k}) if len(rest) else {}
     items, metrics = measure(
-        accuracies(problem, theta, pixels, episodes, [*test.steps, k]),
+        {s: np.concatenate([curve[s], others.get(s, [])]) for s in {*test.steps, k}},
         accuracies(problem, theta, before, past, test.steps),
         test.steps,
         _classes(episodes, data, "test"),
         _classes(past, seen, "val"),
     )
-    few = episodes.head(test.curve_episodes)
-    curve = accuracies(problem, theta, pixels, few, range(test.curve_steps + 1))
-    rows = [(steps, *cells(interval(of, (0, 1)))) for steps, of in curve.items()]
+    rows = [(s, *cells(interval(curve[s], (0, 1)))) for s in points(test.curve_steps)]
     about = {
+        "engine": engine(problem, theta),
         "own": f"accuracy@{k}",
         "norm": getattr(task(setting).model, "norm", ""),
         "way": episodes.support.shape[1],
@@ -49,6 +52,11 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
         "test_digest": episodes.digest,
     }
     return Verdict(metrics | about, [CURVE, *rows], items)
+
+
+def points(last: int) -> list[int]:
+    """The steps that a curve is drawn at: all up to ten, then every fifth, and the last."""
+    return sorted({*range(min(last, 10) + 1), *range(15, last, 5), last})
 
 
 def _classes(episodes: Episodes, data: Prepared, part: str) -> Indices:

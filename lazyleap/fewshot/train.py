@@ -11,6 +11,7 @@ from lazyleap.algorithms import MAML
 from lazyleap.bilevel import Task
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import Prepared
+from lazyleap.estimators.together import quickest
 from lazyleap.fewshot.episodes import Episodes, Sampler, as_tasks
 from lazyleap.fewshot.measures import accuracies
 from lazyleap.fewshot.network import pixels_of, problem_of
@@ -40,7 +41,7 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> MetaLearn
 
     return MetaLearner(
         problem,
-        setting.make_estimator(),
+        quickest(setting.make_estimator(), problem, start),
         start,
         OuterOptions.of(setting.algorithm_options.outer, setting.meta_iterations),
         sample=sample,

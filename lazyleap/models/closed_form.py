@@ -2,8 +2,7 @@
 
 Autograd's own is a dozen passes over the activations for the norm, and for the convolution some
 in the slow order of memory. Values and derivatives are the same to rounding. There is no third
-derivative: asked for, it is refused. Under ``torch.vmap`` the mapped examples become groups of
-channels, which leaves each its own statistics.
+derivative: asked for, it is refused; so is ``torch.func``, whose rules for these are not these.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from torch.autograd.function import once_differentiable
 
 aten = torch.ops.aten
 Pair = tuple[int, int]
-Dims = tuple[int | None, ...]
 
 
 def convolution(x: Tensor, w: Tensor, stride: Pair, padding: Pair) -> Tensor:
@@ -27,34 +25,22 @@ def convolution(x: Tensor, w: Tensor, stride: Pair, padding: Pair) -> Tensor:
 
 def batch_norm(x: Tensor, g: Tensor, b: Tensor, eps: float) -> Tensor:
     """``y = g n + b`` with ``n = (x - mean) scale`` by the statistics of ``x [n, c, h, w]``."""
-    y: Tensor = cast(Any, _BatchNorm).apply(x, g, b, eps)[0]
+    y: Tensor = cast(Any, _BatchNorm).apply(x, g, b, eps)
     return y
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(x: Tensor, w: Tensor, stride: Pair, padding: Pair) -> Tensor:
+    def forward(ctx: Any, x: Tensor, w: Tensor, stride: Pair, padding: Pair) -> Tensor:
+        ctx.save_for_backward(x, w)
+        ctx.sizes = stride, padding
         return torch.conv2d(x, w, None, stride, padding)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], _: Tensor) -> None:
-        ctx.save_for_backward(*inputs[:2])
-        ctx.sizes = inputs[2:]
 
     @staticmethod
     def backward(ctx: Any, gy: Tensor) -> tuple[Any, ...]:
         inner = ctx.needs_input_grad[0]
         back = cast(Any, _ConvolutionBackward)
         return *back.apply(gy, *ctx.saved_tensors, ctx.sizes, inner), None, None
-
-    @staticmethod
-    def vmap(
-        info: Any, dims: Dims, x: Tensor, w: Tensor, stride: Pair, padding: Pair
-    ) -> tuple[Tensor, int]:
-        count = info.batch_size
-        grouped = _beside(x, dims[0], 1, count), _beside(w, dims[1], 0, count)
-        y = torch.conv2d(*grouped, None, stride, padding, groups=count)
-        return _apart(y, 1, count), 1
 
 
 class _ConvolutionBackward(torch.autograd.Function):
@@ -101,29 +87,15 @@ def _transposed(
 
 class _BatchNorm(torch.autograd.Function):
     @staticmethod
-    def forward(x: Tensor, g: Tensor, b: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-        return torch.native_batch_norm(x, g, b, None, None, True, 0.0, eps)
+    def forward(ctx: Any, x: Tensor, g: Tensor, b: Tensor, eps: float) -> Tensor:
+        y, mean, scale = torch.native_batch_norm(x, g, b, None, None, True, 0.0, eps)
+        ctx.save_for_backward(x, g, mean, scale)
+        ctx.eps = eps
+        return y
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        ctx.save_for_backward(*inputs[:2], *output[1:])
-        ctx.mark_non_differentiable(*output[1:])
-        ctx.set_materialize_grads(False)
-        ctx.eps = inputs[3]
-
-    @staticmethod
-    def backward(ctx: Any, gy: Tensor, *_: None) -> tuple[Any, ...]:
+    def backward(ctx: Any, gy: Tensor) -> tuple[Any, ...]:
         return *cast(Any, _BatchNormBackward).apply(gy, *ctx.saved_tensors, ctx.eps), None
-
-    @staticmethod
-    def vmap(
-        info: Any, dims: Dims, x: Tensor, g: Tensor, b: Tensor, eps: float
-    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        count = info.batch_size
-        affine = (_beside(p, dim, 0, count) for p, dim in ((g, dims[1]), (b, dims[2])))
-        found = cast(Any, _BatchNorm).apply(_beside(x, dims[0], 1, count), *affine, eps)
-        places = (1, 0, 0)
-        return tuple(_apart(p, i, count) for p, i in zip(found, places, strict=True)), places
 
 
 class _BatchNormBackward(torch.autograd.Function):
@@ -179,16 +151,3 @@ def _projected(
 def _wide(channels: Tensor) -> Tensor:
     """``[c]`` beside ``[n, c, h, w]``."""
     return channels.view(1, -1, 1, 1)
-
-
-def _beside(tensor: Tensor, dim: int | None, channels: int, count: int) -> Tensor:
-    """The ``count`` mapped ones (at ``dim``, or all the same) side by side in ``channels``."""
-    if dim is None:
-        tensor, dim = tensor.expand(count, *tensor.shape), 0
-    return tensor.movedim(dim, channels).flatten(channels, channels + 1)
-
-
-def _apart(tensor: Tensor, channels: int, count: int) -> Tensor:
-    """The reverse, the mapped ones in a dimension of their own at ``channels``."""
-    shape = tensor.shape
-    return tensor.reshape(*shape[:channels], count, -1, *shape[channels + 1 :])

@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from lazyleap.errors import InputError
-from lazyleap.models.layers import Conv2d
+from lazyleap.models.layers import Conv2d, Linear
 from lazyleap.models.norms import Norm, normalisation
 
 Downsample = Literal["pool", "stride"]
@@ -21,6 +21,8 @@ class Conv4(nn.Module):
     maximum (``pool``; Vinyals et al., NeurIPS 2016) or a stride of 2 (``stride``; as Finn et al.,
     ICML 2017, for Omniglot), which costs about a quarter. ``running``: as in ``normalisation``.
     """
+
+    side_by_side = True  # of layers that take tasks so, and nothing else counts channels
 
     def __init__(
         self,
@@ -47,7 +49,7 @@ class Conv4(nn.Module):
         if size < 1:
             raise InputError("Conv4: the image is too small to be halved four times")
         self.body = nn.Sequential(blocks)
-        self.head = nn.Linear(width * size * size, classes)
+        self.head = Linear(width * size * size, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[n, classes]``."""

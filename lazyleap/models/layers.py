@@ -1,10 +1,16 @@
-"""torch's layers, with a closed form where a step of the teacher's differentiates them twice."""
+"""torch's layers as a meta-learner asks for them.
+
+A step of the teacher's is differentiated twice: there convolution and batch normalisation have a
+closed form. And many tasks may be taken at once: parameters with a leading task dimension ``[t]``
+act on maps ``[n, t c, h, w]``, the tasks' channels side by side, each task's on its own.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor, baddbmm, nn
+from torch.nn import functional
 
 from lazyleap.bilevel import twice
 from lazyleap.models.closed_form import batch_norm, convolution
@@ -15,10 +21,13 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """``[n, c, h, w]`` to ``[n, o, h', w']``."""
-        if not twice():
-            return super().forward(input)
-        maps = convolution(input, self.weight, _pair(self.stride), _pair(self.padding))
-        return maps if self.bias is None else maps + self.bias.view(-1, 1, 1)
+        w, b, sizes = self.weight, self.bias, (_pair(self.stride), _pair(self.padding))
+        if tasks := w.dim() - 4:
+            tasks, w, b = len(w), w.flatten(0, 1), _all(b)
+        if tasks or not twice():
+            return functional.conv2d(input, w, b, *sizes, groups=tasks or 1)
+        maps = convolution(input, w, *sizes)
+        return maps if b is None else maps + b.view(-1, 1, 1)
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -26,9 +35,38 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """``[n, c, h, w]`` to the same."""
-        if not twice() or self.track_running_stats:
+        if self.track_running_stats:
             return super().forward(input)
-        return batch_norm(input, self.weight, self.bias, self.eps)
+        g, b = _all(self.weight), _all(self.bias)
+        if twice():
+            return batch_norm(input, g, b, self.eps)
+        return functional.batch_norm(input, None, None, g, b, True, 0.0, self.eps)
+
+
+class GroupNorm(nn.GroupNorm):
+    """``nn.GroupNorm``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """``[n, c, h, w]`` to the same."""
+        tasks = self.weight.numel() // self.num_channels
+        g, b = _all(self.weight), _all(self.bias)
+        return functional.group_norm(input, self.num_groups * tasks, g, b, self.eps)
+
+
+class Linear(nn.Linear):
+    """``nn.Linear``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """``[n, d]`` to ``[n, o]``."""
+        w, b = self.weight, self.bias
+        if w.dim() == 2:
+            return super().forward(input)
+        each = input.view(len(input), len(w), -1).transpose(0, 1)
+        return baddbmm(b[:, None], each, w.transpose(1, 2)).transpose(0, 1).flatten(1)
+
+
+def _all(vector: Any) -> Any:
+    return vector if vector is None else vector.reshape(-1)
 
 
 def _pair(sizes: Any) -> tuple[int, int]:

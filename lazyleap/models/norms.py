@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import nn
 
-from lazyleap.models.layers import BatchNorm2d
+from lazyleap.models.layers import BatchNorm2d, GroupNorm
 
 Norm = Literal["batch", "group"]
 
@@ -21,4 +21,4 @@ def normalisation(kind: Norm, width: int, *, running: bool = False) -> nn.Module
     """
     if kind == "batch":
         return BatchNorm2d(width, track_running_stats=running)
-    return nn.GroupNorm(8 if width % 8 == 0 else 1, width)
+    return GroupNorm(8 if width % 8 == 0 else 1, width)

@@ -20,6 +20,8 @@ class Predictor(nn.Module):
     After Du, Zhang, Zhou, Yu and Tao, ICLR 2020 (an autoencoder); the layers are ours.
     """
 
+    side_by_side = True  # of layers that take tasks so, and nothing else counts channels
+
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
         self.encoder = nn.Sequential(

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lazyleap.models.layers import Conv2d
+from lazyleap.models.layers import Conv2d, Linear
 from lazyleap.models.norms import Norm, normalisation
 
 
@@ -20,6 +20,8 @@ class ResNet12(nn.Module):
     CVPR 2019. Without DropBlock.
     """
 
+    side_by_side = True  # of layers that take tasks so, and nothing else counts channels
+
     def __init__(
         self, classes: int, *, channels: int = 3, width: int = 64, norm: Norm = "batch"
     ) -> None:
@@ -29,7 +31,7 @@ class ResNet12(nn.Module):
         for i, (inputs, outputs) in enumerate(zip([channels, *widths], widths, strict=False)):
             blocks[f"block{i + 1}"] = Residual(inputs, outputs, norm)
         self.body = nn.Sequential(blocks)
-        self.head = nn.Linear(widths[-1], classes)
+        self.head = Linear(widths[-1], classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[n, classes]``."""

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lazyleap.models.layers import Conv2d
+from lazyleap.models.layers import Conv2d, Linear
 from lazyleap.models.norms import Norm, normalisation
 
 BLOCKS = {"resnet8": 1, "resnet20": 3, "resnet32": 5}
@@ -47,7 +47,7 @@ class ResNetCifar(nn.Module):
                 layers[f"stage{stage + 1}_block{i + 1}"] = Basic(inputs, outputs, norm, running)
                 inputs = outputs
         self.body = nn.Sequential(layers)
-        self.head = nn.Linear(4 * width, classes)
+        self.head = Linear(4 * width, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight)

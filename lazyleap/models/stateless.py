@@ -85,9 +85,28 @@ class Stateless:
         """Of the module's parameters."""
         return self._parameters.keys()
 
+    @property
+    def stacks(self) -> bool:
+        """Whether there is :meth:`side_by_side`: the network says so of itself."""
+        return getattr(self._module, "side_by_side", False)
+
     def __call__(self, parameters: Tree, inputs: Any) -> Tensor:
         """The module at other parameters."""
         self._check(parameters)
+        return self._at(parameters, inputs)
+
+    def side_by_side(self, parameters: Tree, inputs: Tensor) -> Tensor:
+        """The module at those of many tasks: ``[t, ...]`` and ``[t, n, c, h, w]`` to ``[t, n, o]``.
+
+        See :mod:`lazyleap.models.layers`.
+        """
+        tasks, n = inputs.shape[:2]
+        self._check(parameters, stacked=1)
+        fixed = {m: p.detach().expand(tasks, *p.shape) for m, p in self._parameters.items()}
+        outputs = self._at({**fixed, **parameters}, inputs.transpose(0, 1).flatten(1, 2))
+        return outputs.view(n, tasks, -1, *outputs.shape[2:]).transpose(0, 1)
+
+    def _at(self, parameters: Tree, inputs: Any) -> Tensor:
         self._check_layers()
         before = self._buffers.versions()
         own = [home[key] for home, key, _ in self._places]
@@ -106,7 +125,7 @@ class Stateless:
             return self._module(**inputs)
         return self._module(*inputs) if isinstance(inputs, tuple) else self._module(inputs)
 
-    def _check(self, given: Tree) -> None:
+    def _check(self, given: Tree, stacked: int = 0) -> None:
         for name in given:
             if name not in self._parameters:
                 raise InputError(self._foreign(name))
@@ -121,7 +140,7 @@ class Stateless:
                     f"theta has no '{name}', a parameter of the network; to leave layers out, give "
                     "weights and functional the same trainable"
                 )
-            if name in given and given[name].shape != p.shape:
+            if name in given and given[name].shape[stacked:] != p.shape:
                 raise InputError(
                     f"theta['{name}'] has shape {list(given[name].shape)}, the network's is "
                     f"{list(p.shape)}"

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lazyleap.bilevel import Bilevel, Task
 from lazyleap.estimators import Estimator, MetaGradient, Path
+from lazyleap.estimators.together import Engine, Together
 from lazyleap.training.loop import Metrics
 from lazyleap.training.outer import OuterOptimizer, OuterOptions
 from lazyleap.training.watch import Watch
@@ -43,6 +44,11 @@ class MetaLearner:
         self._scored = scored
         self.sample, self.accuracy, self._score = sample, accuracy, score
         self._outer, self._watch = OuterOptimizer(theta, outer), Watch()
+
+    @property
+    def engine(self) -> Engine:
+        """How the tasks of a meta-batch are taken, for the record."""
+        return "together" if isinstance(self.estimator, Together) else "loop"
 
     @property
     def theta(self) -> dict[str, Tensor]:

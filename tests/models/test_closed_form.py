@@ -81,25 +81,6 @@ def test_batch_norm_of_a_constant_channel():
     assert_all_close(found, expected, rtol=1e-9)  # of that channel, times eps^-3/2
 
 
-@pytest.mark.parametrize("frozen", [(), (1,)], ids=str)
-def test_under_vmap_each_has_its_own_statistics_and_second_derivative(frozen):
-    draw = generator(3)
-    primals = [draw(3, 4, 2, 6, 6), draw(3, 5, 2, 3, 3), draw(3, 5), draw(3, 5)]
-
-    def one(x, w, g, b):
-        return batch_norm(convolution(x, w, (2, 2), (1, 1)), g, b, EPS)
-
-    def loop(*stacked):
-        each = zip(*stacked, strict=True)
-        return torch.stack([plain_norm(F.conv2d(x, w, None, 2, 1), g, b) for x, w, g, b in each])
-
-    found, expected = (derivatives(f, primals, frozen) for f in (torch.vmap(one), loop))
-    assert_all_close(found, expected)
-    shared = torch.vmap(one, in_dims=(0, None, None, 0))
-    x, w, g, b = primals
-    torch.testing.assert_close(shared(x, w[0], g[0], b)[2], one(x[2], w[0], g[0], b[2]))
-
-
 def test_a_third_derivative_is_refused():
     x = generator(3)(2, 1, 4, 4).requires_grad_()
     (first,) = torch.autograd.grad(

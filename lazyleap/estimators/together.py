@@ -1,0 +1,135 @@
+"""The tasks of a meta-batch side by side: one problem with a leading task dimension.
+
+What a loop over tasks asks of the machine once a task is asked once for all of them. That pays
+where a task is so small that asking costs more than answering: on a GPU, and for narrow networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from lazyleap.algorithms.maml import MAML
+from lazyleap.bilevel import Bilevel, Task
+from lazyleap.blocks import Block, Empty
+from lazyleap.estimators.base import Estimator, MetaGradient, Path
+from lazyleap.estimators.exact import Exact
+from lazyleap.estimators.first_order import FirstOrder
+from lazyleap.estimators.lazy import Lazy
+from lazyleap.estimators.unrolled import Unrolled
+from lazyleap.traits import Needs
+from lazyleap.trees import Tree
+
+Engine = Literal["loop", "together"]
+SMALL = 2**14  # numbers of a task model, up to which asking costs a CPU more than answering
+DIFFERENTIATE = (Lazy, Exact, FirstOrder, Unrolled)
+"""The estimators of the outer loss' gradient; that of a mean over tasks is the mean of theirs."""
+
+
+def engine(problem: Bilevel, theta: Tree) -> Engine:
+    """How tasks of this size are taken: a rule, so that results depend on nothing else."""
+    if not (isinstance(problem, MAML) and getattr(problem.forward, "stacks", False)):
+        return "loop"
+    small = sum(p.numel() for p in theta.values()) <= SMALL
+    on_gpu = all(p.is_cuda for p in theta.values())
+    return "together" if small or on_gpu else "loop"
+
+
+def quickest(estimator: Estimator, problem: Bilevel, theta: Tree) -> Estimator:
+    """``estimator``, for all tasks at once where the rule says so and it can be."""
+    if isinstance(estimator, DIFFERENTIATE) and engine(problem, theta) == "together":
+        return Together(estimator)
+    return estimator
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """``count`` tasks of ``problem`` as one: batches and task models are stacked, theta is shared.
+
+    The inner loss is the sum of the tasks' losses, so each takes the step it would take alone; the
+    outer one is their mean. The loss must be a mean over examples.
+    """
+
+    problem: MAML
+    count: int
+
+    @property
+    def offers(self) -> Any:
+        """Those of one task."""
+        return self.problem.offers
+
+    @property
+    def _each(self) -> MAML:
+        def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+            return self.count * self.problem.loss(outputs.flatten(0, 1), targets.flatten(0, 1))
+
+        forward: Any = self.problem.forward
+        return replace(self.problem, forward=forward.side_by_side, loss=loss)
+
+    def wide(self, tree: Tree) -> dict[str, Tensor]:
+        """``tree`` for each task, without a copy."""
+        return {n: p.expand(self.count, *p.shape) for n, p in tree.items()}
+
+    def init(self, theta: Tree) -> Tree:
+        """``phi_0`` of each task."""
+        return self.wide(self.problem.init(theta))
+
+    def inner_grad(self, phi: Tree, theta: Tree, batch: Any) -> Tree:
+        """Each task's direction."""
+        return self._each.inner_grad(phi, self.wide(theta), batch)
+
+    def update(self, phi: Tree, grad: Tree, theta: Tree) -> Tree:
+        """Each task's step."""
+        return self._each.update(phi, grad, self.wide(theta))
+
+    def outer_loss(self, phi: Tree, theta: Tree, batch: Any) -> Tensor:
+        """The mean over tasks."""
+        return self._each.outer_loss(phi, self.wide(theta), batch) / self.count
+
+    def predict(self, phi: Tree, theta: Tree, inputs: Tensor) -> Tensor:
+        """What each task model answers to inputs of its own, ``[count, n, ...]``."""
+        return self._each.predict(phi, self.wide(theta), inputs)
+
+
+@dataclass(frozen=True)
+class Together:
+    """``estimator``, one that differentiates the outer loss, for all tasks of a meta-batch at once.
+
+    Value and gradient are those of the loop, to rounding; memory is that of all tasks.
+    """
+
+    estimator: Estimator
+    needs: ClassVar[Needs] = {}
+    Options: ClassVar[type[Block]] = Empty
+
+    def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
+        """See :class:`lazyleap.estimators.base.Estimator`."""
+        assert isinstance(problem, MAML)
+        meta = self.estimator(SideBySide(problem, len(tasks)), theta, [stacked(tasks)])
+        (path,) = meta.paths
+        return replace(meta, paths=[_part(path, i) for i in range(len(tasks))])
+
+
+def stacked(tasks: Sequence[Task]) -> Task:
+    """The batches of all tasks, step by step; one that comes again is stacked once."""
+    known: dict[tuple[int, ...], Any] = {}
+
+    def stack(batches: Sequence[Any]) -> Any:
+        key = tuple(map(id, batches))
+        if key not in known:
+            known[key] = type(batches[0])(*map(torch.stack, zip(*batches, strict=True)))
+        return known[key]
+
+    inner = zip(*(task.inner for task in tasks), strict=True)
+    return Task([stack(batches) for batches in inner], stack([task.outer for task in tasks]))
+
+
+def _part(path: Path, i: int) -> Path:
+    def of(tree: Tree) -> Tree:
+        return {n: p[i] for n, p in tree.items()}
+
+    return Path(of(path.start), of(path.end), path.taken and of(path.taken))
