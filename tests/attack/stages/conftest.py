@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from stages import prepare, surrogate, target
+from stages import evaluate, export, prepare, surrogate, target, train
 from tests.attack.stages import project as small
 from tests.conftest import commit, copy
 
@@ -32,4 +33,17 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
             surrogate.main(name)
         for name in small.TARGETS:
             target.main(name)
+    return folder
+
+
+@pytest.fixture(scope="package")
+def done(ready: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with all settings trained, evaluated and exported; to be read only."""
+    folder = shutil.copytree(ready, tmp_path_factory.mktemp("done") / "workspace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for run in (small.META, small.ZOO, small.SQUARE):
+            train.main(run)
+            evaluate.main(run)
+            export.main(run)
     return folder

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -21,7 +20,6 @@ from lazyleap.settings import load, resolve
 from stages import evaluate, export, prepare, surrogate, train, validate
 from tests.attack.stages.project import META, SQUARE, SURROGATES, TARGETS, TASK, ZOO
 from tests.conftest import edit
-from tests.onnx import facts
 from tests.tags import undefined
 
 CPU = torch.device("cpu")
@@ -34,19 +32,6 @@ def workspace(ready, tmp_path, monkeypatch):
     """A copy of the prepared project, in the current folder."""
     folder = shutil.copytree(ready, tmp_path / "workspace")
     monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def done(ready, tmp_path_factory):
-    """The same with all settings trained, evaluated and exported; to be read only."""
-    folder = shutil.copytree(ready, tmp_path_factory.mktemp("done") / "workspace")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for run in (META, ZOO, SQUARE):
-            train.main(run)
-            evaluate.main(run)
-            export.main(run)
     return folder
 
 
@@ -202,39 +187,6 @@ def test_triplets_add_up_and_stay_within_the_limit(done):
     assert (lengths <= limit["epsilon"] + 1e-5).all()
     assert (folder / f"pictures/{TARGETS[0]}.png").stat().st_size
     assert list((folder / "tensorboard").glob("events*"))
-
-
-def test_the_exported_predictor_answers_as_the_network(done):
-    path = done / f"artifacts/export/quick/{META}/model.onnx"
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    images = np.random.default_rng(0).random((5, 1, 16, 16), np.float32)
-    (found,) = session.run(["gradients"], {"images": images})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(done)
-        setting = resolve(load(Path("params.yaml")), META)
-    from lazyleap.attack.network import predictor
-
-    network = predictor(setting, {"channels": 1, "height": 16, "width": 16})
-    network.load_state_dict(load_file(done / f"artifacts/train/quick/{META}/theta.safetensors"))
-    with torch.no_grad():
-        np.testing.assert_allclose(found, network(torch.from_numpy(images)), atol=1e-4)
-    (alone,) = session.run(["gradients"], {"images": images[:1]})
-    np.testing.assert_allclose(alone, found[:1], atol=1e-4)
-
-
-def test_all_that_the_predictors_file_says_of_itself_is_true(done):
-    """It takes pixels as they are (above), so there is no normalisation to tell of."""
-    assert facts.said(done / f"artifacts/export/quick/{META}/model.onnx") == facts.common(
-        done, META
-    ) | {
-        "inner_lr": "0.02",
-        "goal": "untargeted",
-        "norm": "l2",
-        "epsilon": "3.0",
-        "budget": "80",
-        "pixels": "0..1",
-        "surrogates": ", ".join(SURROGATES),
-    }
 
 
 @pytest.mark.parametrize(
