@@ -66,7 +66,8 @@ class Linear(nn.Linear):
 
 
 def _all(vector: Any) -> Any:
-    return vector if vector is None else vector.reshape(-1)
+    """All tasks' numbers side by side; those of one network as they are, for the exporter."""
+    return vector if vector is None or vector.dim() == 1 else vector.reshape(-1)
 
 
 def _pair(sizes: Any) -> tuple[int, int]:
