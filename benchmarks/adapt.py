@@ -1,6 +1,6 @@
 """The exported learner against PyTorch on test episodes: accuracy and episodes a second, one run.
 
-    python benchmarks/adapt.py RUN --params params.yaml --episodes 300
+    python -m benchmarks.adapt RUN --params params.yaml --episodes 300
 
 Needs what `python -m stages.export RUN` wrote. ONNX Runtime reads adapt.onnx alone; PyTorch runs
 the library's own inner loop on the same images, one episode at a time like ONNX Runtime and, for

@@ -1,6 +1,6 @@
 """Smaller files of a run: what each saves, and what it costs in accuracy on test episodes.
 
-    python benchmarks/smaller.py RUN --params params.yaml --episodes 300
+    python -m benchmarks.smaller RUN --params params.yaml --episodes 300
 
 Needs what `python -m stages.export RUN` wrote. Tried on adapt.onnx and model.onnx: weights stored
 in half precision; weights stored in 8 bits, a scale for each output channel; and 8-bit arithmetic

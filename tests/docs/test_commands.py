@@ -35,10 +35,12 @@ class Rule(NamedTuple):
 
 LEAST = (("--rounds 3", ""), ("--out docs/results/", "--rounds 1 --horizons 1,2 --out work/"))
 SMALL = (("--episodes 600", "--episodes 2"), ("--episodes 300", "--episodes 2"))
+MINE = "make grid NAME=mine"
 RULES = (
     Rule(r"make (test|test-system|check|mutants)|make VENV=path test|python -m tests\.mutation .*"),
     Rule(r"pip install \.|npm ci --prefix tests/report"),
     Rule(r"cd examples/web && npm ci && npm start"),
+    Rule(r"make run ARGS='--grid mine'|dvc repro grids/mine/dvc\.yaml", before=MINE),
     Rule(r"make run( ARGS=.*)?"),
     Rule(r"make grid NAME=.*"),
     Rule(r"make ui", stays="Prefect"),
@@ -61,8 +63,8 @@ RULES = (
     Rule(r"python examples/adapt\.py .*", (("SUPPORT", "pictures"), ("QUERIES", "pictures/a"))),
     Rule(r"python examples/web/bundle\.py .*"),
     Rule(r"python examples/sinusoid\.py", (("sinusoid.py", "sinusoid.py --iterations 2"),)),
-    Rule(r"python -m benchmarks\.\w+ .*", LEAST),
-    Rule(r"python benchmarks/\w+\.py .*", (*SMALL, ("RUN", LEARNED))),
+    Rule(r"python -m benchmarks\.horizon\w+ .*", LEAST),
+    Rule(r"python -m benchmarks\.(adapt|smaller) .*", (*SMALL, ("RUN", LEARNED))),
     Rule(r"tensorboard --logdir .*", (("tensorboard", "tensorboard --port {port}"),), "http://"),
 )  # fmt: skip
 UNKNOWN = Rule("")
