@@ -91,7 +91,7 @@ class Setting:
             algorithm_options=algorithm.Options.some(view["algorithm_options"]),
             estimator_class=estimator,
             estimator_options=options.some(view["estimator_options"]),
-            surrogates=tuple(view["surrogates"]),
+            surrogates=tuple(view.get("surrogates", ())),
             targets=tuple(view.get("targets", ())),
             overrides=view.get("overrides", {}),
         )

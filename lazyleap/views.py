@@ -10,33 +10,42 @@ from lazyleap.blocks import Block, TaskOptions
 from lazyleap.places import place
 from lazyleap.setting import PLAIN, Setting
 
+MORE = {  # of a setting, besides what all stages read
+    "train": ("device", "surrogates"),
+    "evaluate": ("device", "targets", "overrides"),
+    "export": ("surrogates",),
+}
 NAMED = {"dataset": "reader", "model": "backbone"}  # keys of a task's blocks that may name code
 
 
 def view(setting: Setting, stage: str) -> dict[str, Any]:
     """As plain numbers and words, for JSON; :meth:`Setting.of` reads it.
 
-    Training is not told the targets nor the options that its algorithm's ``AT_TEST`` names (all, if
-    it is not ``TRAINED``), evaluation and export not how the estimator works, export no device.
+    Training is not told the options that its algorithm's ``AT_TEST`` names (all, if it is not
+    ``TRAINED``), and no other stage how the estimator works.
     """
-    task, algorithm = setting.task, setting.algorithm_class
+    algorithm, options = setting.algorithm_class, setting.algorithm_options.model_dump(mode="json")
     found = {
         **{key: getattr(setting, key) for key in PLAIN},
-        **task_view(task, stage),
+        **{key: plain(getattr(setting, key)) for key in MORE[stage]},
+        **task_view(setting.task, stage),
         "algorithm_class": place(algorithm),
-        "algorithm_options": setting.algorithm_options.model_dump(mode="json"),
+        "algorithm_options": options,
         "estimator_options": setting.estimator_options.model_dump(mode="json"),
-        "surrogates": list(setting.surrogates),
     }
-    if stage != "export":
-        found["device"] = setting.device
     if stage != "train":
-        return found | {"targets": list(setting.targets), "overrides": dict(setting.overrides)}
-    options = found["algorithm_options"] if getattr(algorithm, "TRAINED", True) else {}
-    later = getattr(algorithm, "AT_TEST", ())
+        return found
+    later = getattr(algorithm, "AT_TEST", ()) if getattr(algorithm, "TRAINED", True) else options
     options = {key: option for key, option in options.items() if key not in later}
     estimator = place(setting.estimator_class)
     return found | {"algorithm_options": options, "estimator_class": estimator}
+
+
+def plain(value: Any) -> Any:
+    """A tuple as a list, any other mapping as a dict."""
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def task_view(task: TaskOptions, stage: str) -> dict[str, Any]:

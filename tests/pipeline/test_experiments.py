@@ -77,3 +77,17 @@ def test_a_second_clone_pulls_what_the_first_pushed_and_trains_nothing(
     assert git(tmp_path / "second", "status", "--porcelain") == ""
     edit(Path("params.yaml"), lambda params: params["runs"][RUN].update(horizon=7))
     assert f"train@{RUN}" in ran(dvc("repro"))
+
+
+def test_an_edit_runs_just_what_it_changes(recorded: Path) -> None:
+    def after(file: str, text: str) -> set[str]:
+        with Path(file).open("a") as opened:
+            opened.write(text)
+        assert "validate" in dvc("status", "dvc.yaml")
+        return ran(dvc("repro"))
+
+    changed = after("lazyleap/estimators/exact.py", "# another file\n")
+    assert changed == {"validate", f"train@{RUNS[1]}", "report"}  # of a record with another time
+    assert after("params.yaml", "# a comment\n") == {"validate"}
+    assert after("extensions/mine.py", "# that nothing uses\n") == {"validate"}
+    assert "up to date" in dvc("status", "dvc.yaml")

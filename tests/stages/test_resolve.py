@@ -1,42 +1,220 @@
-"""What each stage is given: the files it imports for that very setting, the keys that it reads."""
+"""What each stage is given: the files it is made by, and what it reads of params.yaml."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from stages import resolve
-from tests.conftest import ROOT
+from stages import resolve, validate
+from tests.attack.stages import project as attacks
+from tests.conftest import ROOT, commit, copy, edit
+from tests.longtail import project as tails
 
-Stage = tuple[str, str]
-PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
-RUNS = PARAMS["runs"]
-OTHER = {  # another value, where a number times two or another word will not do
-    "architecture": "conv4",
-    "clip_norm": 5.0,
-    "estimator": None,
-    "characters": "ceoagqdbphnx",
-}
+Content = dict[str, Any]
+Contents = dict[tuple[str, str], Content]
+RUNS = ("train", "evaluate", "export")
 
 
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(ROOT)
-    return ROOT
-
-
-def given(params: str = "params.yaml") -> dict[Stage, dict[str, Any]]:
+def given(params: str = "params.yaml") -> Contents:
     found = resolve.Resolver(params, resolve.load(Path(params))).all()
     return {(one["stage"], one["key"]): one for one in found}
 
 
-def having(contents: dict[Stage, dict[str, Any]], file: str) -> set[Stage]:
-    return {stage for stage, content in contents.items() if file in content["files"]}
+@cache
+def top() -> tuple[dict[str, Any], Contents]:
+    """The default grid's parameters, and what its stages are given."""
+    before = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        return yaml.safe_load(Path("params.yaml").read_text()), given()
+    finally:
+        os.chdir(before)
 
 
-def of_runs(stage: str, **asked: str) -> set[Stage]:
-    fits = {name for name, run in RUNS.items() if all(run[key] in of for key, of in asked.items())}
-    return {(stage, name) for name in fits}
+def by(file: str) -> dict[str, set[str]]:
+    """Stages that a file makes, with their keys."""
+    found: dict[str, set[str]] = {}
+    for (stage, key), content in top()[1].items():
+        if file in content["files"]:
+            found.setdefault(stage, set()).add(key)
+    return found
+
+
+def runs(fits: Callable[[dict[str, Any]], bool]) -> set[str]:
+    return {name for name, run in top()[0]["runs"].items() if fits(run)}
+
+
+GLYPHS = runs(lambda run: run["task"] == "glyphs")
+ATTACK = runs(lambda run: run["task"] == "glyphs-attack")
+LEARNED = runs(lambda run: run["estimator"] != "none")
+ALL = runs(lambda _: True)
+TASKS = {"glyphs", "glyphs-lt", "glyphs-attack"}
+
+
+@pytest.mark.parametrize(
+    ("file", "stages"),
+    [
+        ("lazyleap/estimators/placement.py", {"train": LEARNED}),
+        ("lazyleap/estimators/exact.py", {"train": runs(lambda r: r["estimator"] == "exact")}),
+        ("lazyleap/algorithms/anil.py", dict.fromkeys(
+            RUNS, runs(lambda run: run["algorithm"] == "anil")
+        )),
+        ("lazyleap/attack/campaign.py", {"evaluate": ATTACK}),
+        ("lazyleap/fewshot/train.py", {"train": GLYPHS}),
+        ("lazyleap/fewshot/evaluate.py", {"evaluate": GLYPHS}),
+        ("lazyleap/fewshot/measures.py", {"train": GLYPHS, "evaluate": GLYPHS}),
+        ("lazyleap/datasets/glyphs.py", {"prepare": TASKS}),
+        ("lazyleap/datasets/characters.py", {"prepare": TASKS - {"glyphs"}}),
+        ("lazyleap/training/outer.py", {"train": ALL}),
+        ("stages/board.py", {"train": ALL, "evaluate": ALL}),
+        ("stages/reporting/page.html.j2", {"report": {"quick"}}),
+        ("lazyleap/registry.py", {"report": {"quick"}}),  # of what names stand for: in the content
+        ("stages/resolve.py", {}),
+        ("pipeline/flows.py", {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_source_file_makes_just_the_stages_that_use_it(
+    file: str, stages: dict[str, set[str]]
+) -> None:
+    assert (ROOT / file).is_file()
+    assert by(file) == stages
+
+
+TRAINED, TESTED = {"train"}, {"evaluate", "export"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "stages"),
+    [
+        (("threads",), 2, {"surrogate", "target", *RUNS}),
+        (("device",), "cpu", {"surrogate", "target", "train", "evaluate"}),
+        (("tasks", "glyphs", "dataset", "size"), 32, {"prepare"}),
+        (("tasks", "glyphs", "draw", "test_episodes"), 7, {"prepare"}),
+        (("tasks", "glyphs", "model", "width"), 8, set(RUNS)),
+        (("tasks", "glyphs", "training", "query"), 4, {"train"}),
+        (("tasks", "glyphs", "training", "shot"), 2, {"train", "export"}),
+        (("tasks", "glyphs", "test", "curve_steps"), 9, {"evaluate"}),
+        (("tasks", "glyphs-lt", "draw", "imbalance"), 50, {"prepare", "evaluate"}),
+        (("tasks", "glyphs-lt", "draw", "seed"), 1, {"prepare"}),
+        (("tasks", "glyphs-lt", "training", "lr"), 0.1, {"train"}),
+        (("tasks", "glyphs-lt", "test", "bins"), 5, {"evaluate"}),
+        (("tasks", "glyphs-lt", "test", "many"), 90, {"evaluate", "export"}),
+        (("tasks", "glyphs-attack", "draw", "images"), 50, {"prepare"}),
+        (("tasks", "glyphs-attack", "draw", "seed"), 1, {"prepare", "train"}),
+        (("tasks", "glyphs-attack", "training", "support"), 8, {"train"}),
+        (("tasks", "glyphs-attack", "test", "epsilon"), 2.0, {"evaluate", "export"}),
+        (("surrogates", "glyphs-mlp", "lr"), 0.01, {"surrogate"}),
+        (("targets", "glyphs-resnet8", "epochs"), 3, {"target"}),
+        (("algorithms", "maml", "inner_lr"), 0.2, set(RUNS)),
+        (("algorithms", "meta_attack", "inner_lr"), 0.2, set(RUNS)),
+        (("algorithms", "meta_attack", "search", "step"), 0.5, TESTED),
+        (("algorithms", "zoo", "step"), 0.5, TESTED),
+        (("estimators", "lazy", "leaps"), 2, set(RUNS)),  # a run's own leaps stand before it
+        (("runs", "maml-lazy-k5", "horizon"), 6, set(RUNS)),
+        (("runs", "maml-lazy-k5", "seed"), 6, set(RUNS)),
+    ],
+    ids=lambda value: ".".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_key_changes_just_the_stages_that_read_it(
+    keys: tuple[str, ...],
+    value: Any,
+    stages: set[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    params, before = top()
+    monkeypatch.setattr(resolve.Sources, "closure", lambda *_: set())  # of parameters alone
+    changed = json.loads(json.dumps(params))
+    block = changed
+    for key in keys[:-1]:
+        block = block[key]
+    assert block[keys[-1]] != value
+    block[keys[-1]] = value
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(changed | {"root": str(ROOT)}, sort_keys=False))
+    after = given(str(path))
+    differ = {k for k in before if before[k]["parameters"] != after[k]["parameters"]}
+    assert {stage for stage, _ in differ} == stages
+    said = {"tasks": "task", "algorithms": "algorithm", "estimators": "estimator"}
+    for stage, key in differ:
+        if keys[0] in said and stage in RUNS:
+            assert params["runs"][key][said[keys[0]]] == keys[1]
+        elif len(keys) > 1:
+            assert key == keys[1]
+
+
+def small(params: dict[str, Any]) -> None:
+    """Settings of every kind, small."""
+    whole = json.loads(json.dumps(params))
+    attacks.shrink(params)
+    tail = json.loads(json.dumps(whole))
+    tails.shrink(tail)
+    glyphs = whole["tasks"]["glyphs"]
+    glyphs["dataset"].update(classes={"train": 12, "val": 6, "test": 6}, images_per_class=8)
+    glyphs["draw"].update(validation_episodes=4, test_episodes=6)
+    glyphs["model"]["width"] = 4
+    glyphs["training"].update(meta_iterations=4, validate_every=2, log_every=2)
+    glyphs["test"].update(curve_episodes=2, curve_steps=6)
+    params["tasks"] |= {"glyphs": glyphs, tails.TASK: tail["tasks"][tails.TASK]}
+    names = ("maml-lazy-k5", "meta-sgd-lazy-k10", "lt-reweight-lazy-k5", "lt-cross-entropy")
+    params["runs"] |= {name: whole["runs"][name] for name in names}
+    params["runs"] |= {"exact": whole["runs"]["maml-exact-k1"] | {"algorithm": "anil"}}
+
+
+@pytest.fixture
+def every(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small project with settings of every kind, in the current folder."""
+    folder = copy(tmp_path / "project")
+    edit(folder / "params.yaml", small)
+    monkeypatch.chdir(commit(folder))
+    return folder
+
+
+LISTED = """
+import atexit, json, pathlib, runpy, sys
+out, stage, *words = sys.argv[1:]
+def write():
+    files = {str(getattr(module, "__file__", None)) for module in list(sys.modules.values())}
+    pathlib.Path(out).write_text(json.dumps(sorted(files)))
+atexit.register(write)
+sys.argv = [stage, *words]
+runpy.run_module(f"stages.{stage}", run_name="__main__")
+"""
+
+
+def loaded(folder: Path, stage: str, key: str) -> set[str]:
+    """The project's source files that a run of a stage by DVC's command imports."""
+    out = folder / "loaded.json"
+    params = f"artifacts/validate/quick/{stage}/{key}.json"
+    command = [sys.executable, "-c", LISTED, str(out), stage, "--params", params, key]
+    subprocess.run(command, check=True, capture_output=True)
+    files = (Path(file) for file in json.loads(out.read_text()))
+    own = {f.relative_to(folder).as_posix() for f in files if f.is_relative_to(folder)}
+    return own | {f"stages/{stage}.py"}
+
+
+@pytest.mark.system
+@pytest.mark.slow
+def test_a_stage_imports_what_it_is_said_to_be_made_by_and_no_more(every: Path) -> None:
+    validate.main()
+    unused: dict[str, set[str]] = {}
+    for (stage, key), content in given().items():
+        if stage == "report":
+            continue
+        said = {file for file in content["files"] if file.endswith(".py")}
+        found = loaded(every, stage, key)
+        assert found <= said, f"{stage} {key} imports {found - said}"
+        for file in said - found:
+            unused.setdefault(file, set()).add(f"{stage}@{key}")
+    assert unused == {}
