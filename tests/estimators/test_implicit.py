@@ -107,5 +107,5 @@ def test_conjugate_gradient_of_zero_is_zero_and_negative_curvature_stops_it():
 
 
 def test_what_is_not_said_of_it_stays_as_it_was():
-    """A default in code is no changed parameter: nothing would be run anew."""
+    """A default in code is no changed parameter: nothing would be run again."""
     assert Implicit() == Implicit(rho=2.0, cg_steps=5)
