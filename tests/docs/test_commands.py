@@ -36,6 +36,7 @@ class Rule(NamedTuple):
 LEAST = (("--rounds 3", ""), ("--out docs/results/", "--rounds 1 --horizons 1,2 --out work/"))
 SMALL = (("--episodes 600", "--episodes 2"), ("--episodes 300", "--episodes 2"))
 MINE = "make grid NAME=mine"
+OMNIGLOT = "make run ARGS='--grid omniglot'"
 RULES = (
     Rule(r"make (test|test-system|check|mutants)|make VENV=path test|python -m tests\.mutation .*"),
     Rule(r"pip install \.|npm ci --prefix tests/report"),
@@ -64,6 +65,7 @@ RULES = (
     Rule(r"python examples/web/bundle\.py .*"),
     Rule(r"python examples/sinusoid\.py", (("sinusoid.py", "sinusoid.py --iterations 2"),)),
     Rule(r"python -m benchmarks\.horizon\w+ .*", LEAST),
+    Rule(r"python -m benchmarks\.\w+ .* --params grids/omniglot/.*", SMALL, before=OMNIGLOT),
     Rule(r"python -m benchmarks\.(adapt|smaller) .*", (*SMALL, ("RUN", LEARNED))),
     Rule(r"tensorboard --logdir .*", (("tensorboard", "tensorboard --port {port}"),), "http://"),
 )  # fmt: skip
