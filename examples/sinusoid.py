@@ -2,7 +2,8 @@
 
 Regression of sinusoids from ten points (Finn, Abbeel and Levine, ICML 2017, section 5.1): amplitude
 in [0.1, 5], phase in [0, pi], x in [-5, 5]. Three settings are meta-trained and judged by the
-squared error on the same 300 new sinusoids, after 1, 5 and 10 steps of adaptation:
+squared error on the same 300 new sinusoids, after 1, 5 and 10 steps of adaptation. After
+``pip install .``:
 
     python examples/sinusoid.py            # under a minute on one core; --iterations 50 for a look
 """

@@ -89,10 +89,8 @@ class Kind:
     NEEDS: ClassVar[str] = "an algorithm that adapts a network to a task (theta, predict)"
 
     def takes(self, algorithm: Any) -> bool:
-        """Whether it has what such tasks need; here, what :class:`Adapts` says."""
-        from lazyleap.bilevel import Adapts
-
-        return issubclass(algorithm, Adapts)
+        """Whether it has what such tasks need; here, what :class:`lazyleap.bilevel.Adapts` adds."""
+        return all(hasattr(algorithm, name) for name in ("build", "theta", "predict"))
 
     def check(self, setting: Setting) -> None:
         """Refuse, by an InputError, what does not fit such tasks though the schema lets it pass."""

@@ -21,7 +21,8 @@ _HOME = tempfile.mkdtemp(prefix="lazyleap-tests-")
 os.environ["PREFECT_HOME"] = f"{_HOME}/prefect"
 os.environ["DVC_SITE_CACHE_DIR"] = f"{_HOME}/dvc"
 os.environ["DO_NOT_TRACK"] = "1"
-for name in ("PREFECT_API_URL", "PREFECT_PROFILE", "LAZYLEAP_MAX_SECONDS"):
+OF_MAKE = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL", "ARGS")  # of the one around us
+for name in ("PREFECT_API_URL", "PREFECT_PROFILE", "LAZYLEAP_MAX_SECONDS", *OF_MAKE):
     os.environ.pop(name, None)
 
 

@@ -58,7 +58,8 @@ class Estimator(Protocol):
     """Estimates ``d mean_tasks outer_loss(phi_k(theta), theta) / d theta``.
 
     ``needs`` says which traits of a problem it relies on, and why; ``Options`` what params.yaml may
-    say of it, by the names of its arguments.
+    say of it, by the names of its arguments. It may say ``stacks = True``: what it gives for a mean
+    of tasks, taken side by side as one problem, is the mean of what it gives for each.
     """
 
     needs: ClassVar[Needs]

@@ -28,6 +28,7 @@ class FirstOrder:
         Trait.LINEAR: "the steps that are held are taken as one, along the sum of their directions",
     }
     Options: ClassVar[type[Block]] = Empty
+    stacks: ClassVar[bool] = True
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""

@@ -92,6 +92,7 @@ class Lazy:
     lam: float = 1.0
     needs: ClassVar[Needs] = {}
     Options: ClassVar[type[Block]] = LazyOptions
+    stacks: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_leaps(self.leaps, self.placement, self.lam)

@@ -17,17 +17,11 @@ from lazyleap.algorithms.maml import MAML
 from lazyleap.bilevel import Bilevel, Task
 from lazyleap.blocks import Block, Empty
 from lazyleap.estimators.base import Estimator, MetaGradient, Path
-from lazyleap.estimators.exact import Exact
-from lazyleap.estimators.first_order import FirstOrder
-from lazyleap.estimators.lazy import Lazy
-from lazyleap.estimators.unrolled import Unrolled
 from lazyleap.traits import Needs
 from lazyleap.trees import Tree
 
 Engine = Literal["loop", "together"]
 SMALL = 2**14  # numbers of a task model, up to which asking costs a CPU more than answering
-DIFFERENTIATE = (Lazy, Exact, FirstOrder, Unrolled)
-"""The estimators of the outer loss' gradient; that of a mean over tasks is the mean of theirs."""
 
 
 def engine(problem: Bilevel, theta: Tree) -> Engine:
@@ -40,8 +34,12 @@ def engine(problem: Bilevel, theta: Tree) -> Engine:
 
 
 def quickest(estimator: Estimator, problem: Bilevel, theta: Tree) -> Estimator:
-    """``estimator``, for all tasks at once where the rule says so and it can be."""
-    if isinstance(estimator, DIFFERENTIATE) and engine(problem, theta) == "together":
+    """``estimator``, for all tasks at once where the rule says so and it can be.
+
+    It can where it ``stacks``: what it gives for the mean of tasks is the mean of what it gives for
+    each.
+    """
+    if getattr(estimator, "stacks", False) and engine(problem, theta) == "together":
         return Together(estimator)
     return estimator
 

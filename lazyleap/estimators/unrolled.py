@@ -27,6 +27,7 @@ class Unrolled:
 
     needs: ClassVar[Needs] = {}
     Options: ClassVar[type[Block]] = Empty
+    stacks: ClassVar[bool] = True
 
     @differentiated_twice()
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:

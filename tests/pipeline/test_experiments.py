@@ -88,6 +88,6 @@ def test_an_edit_runs_just_what_it_changes(recorded: Path) -> None:
 
     changed = after("lazyleap/estimators/exact.py", "# another file\n")
     assert changed == {"validate", f"train@{RUNS[1]}", "report"}  # of a record with another time
-    assert after("params.yaml", "# a comment\n") == {"validate"}
+    assert after("params.yaml", "# a comment\n") == {"validate", "report"}  # which read all of it
     assert after("extensions/mine.py", "# that nothing uses\n") == {"validate"}
     assert "up to date" in dvc("status", "dvc.yaml")

@@ -56,14 +56,16 @@ def runs(fits: Callable[[dict[str, Any]], bool]) -> set[str]:
 GLYPHS = runs(lambda run: run["task"] == "glyphs")
 ATTACK = runs(lambda run: run["task"] == "glyphs-attack")
 ALL = runs(lambda _: True)
+EXACT = runs(lambda run: run["estimator"] == "exact")
+WALKED = runs(lambda run: run["estimator"] != "none")
 TASKS = {"glyphs", "glyphs-lt", "glyphs-attack"}
 
 
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
-        ("lazyleap/estimators/placement.py", {"train": ALL, "evaluate": GLYPHS}),
-        ("lazyleap/estimators/exact.py", {"train": ALL, "evaluate": GLYPHS}),
+        ("lazyleap/estimators/placement.py", {"train": WALKED}),
+        ("lazyleap/estimators/exact.py", {"train": EXACT}),
         ("lazyleap/algorithms/anil.py", dict.fromkeys(
             RUNS, runs(lambda run: run["algorithm"] == "anil")
         )),
@@ -180,6 +182,9 @@ def every(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+OF_FILES = {"lazyleap/classifiers/files.py", "lazyleap/classifiers/session.py"}
+"""For the user's ONNX classifiers, which the small project has none of."""
+
 LISTED = """
 import atexit, json, pathlib, runpy, sys
 out, stage, *words = sys.argv[1:]
@@ -214,6 +219,6 @@ def test_a_stage_imports_what_it_is_said_to_be_made_by_and_no_more(every: Path) 
         said = {file for file in content["files"] if file.endswith(".py")}
         found = loaded(every, stage, key)
         assert found <= said, f"{stage} {key} imports {found - said}"
-        for file in said - found:
+        for file in said - found - OF_FILES:
             unused.setdefault(file, set()).add(f"{stage}@{key}")
-    assert unused == {}
+    assert not unused, "\n".join(f"{file}: {sorted(keys)}" for file, keys in unused.items())
