@@ -16,7 +16,8 @@ from lazyleap.kind import Verdict
 from lazyleap.setting import Setting
 from stages import folders, machine
 from stages.board import Board, save_picture
-from stages.inputs import Inputs, write_json
+from stages.contents import write_json
+from stages.inputs import Inputs
 from stages.program import Params, Traceback, run
 from stages.trained import load_theta
 

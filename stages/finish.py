@@ -15,7 +15,7 @@ from lazyleap.setting import Setting
 from lazyleap.training.loop import Progress
 from stages import folders
 from stages.board import Board
-from stages.inputs import write_json
+from stages.contents import write_json
 
 
 def finish(

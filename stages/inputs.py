@@ -8,15 +8,12 @@ changed.
 from __future__ import annotations
 
 import hashlib
-import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from lazyleap.errors import InputError
 from lazyleap.places import at, extend
-
-Content = dict[str, Any]
+from stages.contents import Content, read, written
 
 
 class Inputs:
@@ -31,7 +28,7 @@ class Inputs:
     def __init__(self, params: str, stage: str, key: str) -> None:
         path = Path(params)
         if path.suffix == ".json":
-            self.content = _read(path, stage, key)
+            self.content = read(path, stage, key)
         else:  # no import statement: a stage that DVC runs knows no other stage's parameters
             self.content = import_module("stages.resolve").of(params, stage, key)
         self.parameters: Content = self.content["parameters"]
@@ -52,23 +49,3 @@ class Inputs:
         place = self.content["server"]
         found = at(place) if place else None
         return found() if isinstance(found, type) else found
-
-
-def write_json(path: Path, content: Content) -> None:
-    """A file of :func:`written`."""
-    path.write_bytes(written(content))
-
-
-def written(content: Content) -> bytes:
-    """Equal content, equal bytes."""
-    return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
-
-
-def _read(path: Path, stage: str, key: str) -> Content:
-    try:
-        found: Content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); run stages.validate first") from error
-    if (found.get("stage"), found.get("key")) != (stage, key):
-        raise InputError(f"{path}: holds no parameters of {stage} {key}")
-    return found

@@ -19,8 +19,8 @@ from lazyleap.places import place
 from lazyleap.settings import Settings, load, resolve
 from lazyleap.views import task_view, users, view
 from stages import folders
+from stages.contents import Content
 from stages.imports import Sources
-from stages.inputs import Content
 
 RUNS = ("train", "evaluate", "export")  # the stages of a setting
 CLASSIFIERS = {"surrogate": "surrogates", "target": "targets"}  # stages, and their blocks

@@ -13,7 +13,7 @@ from pathlib import Path
 from lazyleap.files import replacing
 from lazyleap.settings import Settings, load
 from stages import folders
-from stages.inputs import write_json
+from stages.contents import write_json
 from stages.program import Params, Traceback, run
 from stages.resolve import Resolver
 
