@@ -28,7 +28,7 @@ def view(setting: Setting, stage: str) -> dict[str, Any]:
     found = {
         **{key: getattr(setting, key) for key in PLAIN},
         **{key: plain(getattr(setting, key)) for key in MORE[stage]},
-        **task_view(setting.task, stage),
+        **_of_run(setting, task_view(setting.task, stage)),
         "algorithm_class": place(algorithm),
         "algorithm_options": options,
         "estimator_options": setting.estimator_options.model_dump(mode="json"),
@@ -39,6 +39,14 @@ def view(setting: Setting, stage: str) -> dict[str, Any]:
     options = {key: option for key, option in options.items() if key not in later}
     estimator = place(setting.estimator_class)
     return found | {"algorithm_options": options, "estimator_class": estimator}
+
+
+def _of_run(setting: Setting, seen: dict[str, Any]) -> dict[str, Any]:
+    """The task's budget as the run has it, so that one with a budget of its own knows no other."""
+    training = seen["task"].get("training", {})
+    if "meta_iterations" in training:
+        training["meta_iterations"] = setting.meta_iterations
+    return seen
 
 
 def plain(value: Any) -> Any:

@@ -155,6 +155,21 @@ def test_a_key_changes_just_the_stages_that_read_it(
             assert key == keys[1]
 
 
+def test_a_run_with_a_budget_of_its_own_is_not_given_its_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    params, before = top()
+    changed = json.loads(json.dumps(params)) | {"root": str(ROOT)}
+    changed["tasks"]["glyphs-attack"]["training"]["meta_iterations"] += 1
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(changed, sort_keys=False))
+    after = given(str(path))
+    differ = {k for k in before if before[k]["parameters"] != after[k]["parameters"]}
+    trained = (ATTACK & WALKED) - runs(lambda run: "meta_iterations" in run)
+    assert {key for stage, key in differ if stage == "train"} == trained
+
+
 def small(params: dict[str, Any]) -> None:
     """Settings of every kind, small."""
     whole = json.loads(json.dumps(params))
