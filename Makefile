@@ -9,7 +9,7 @@ NAME ?=
 python := $(VENV)/bin/python
 installed := $(VENV)/.installed
 
-.PHONY: help run test test-system mutants check ui grid setup
+.PHONY: help run test test-system mutants bench check ui grid setup
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -26,6 +26,9 @@ test-system: setup  ## the slow tests: end to end, by DVC, Prefect and a browser
 
 mutants: setup  ## how many of 400 small faults the tests notice: an hour; goes on where it stopped
 	@OMP_NUM_THREADS=1 $(python) -m tests.mutation $(ARGS)
+
+bench: setup  ## beside higher, torchopt, torch-maml (pip install '.[bench]' --no-deps): 15 minutes
+	@OMP_NUM_THREADS=1 $(python) -m benchmarks.peers $(ARGS)
 
 check: setup  ## ruff and mypy --strict
 	@$(python) -m ruff check .

@@ -30,6 +30,7 @@ from lazyleap.longtail.means import ClassMeans
 from lazyleap.longtail.network import build as build_network
 from lazyleap.longtail.options import ClassifierOptions
 from lazyleap.models import functional
+from lazyleap.models.layout import channels_last
 from lazyleap.training.outer import OuterOptimizer, OuterOptions
 from lazyleap.trees import Tree
 from stages import machine
@@ -50,7 +51,7 @@ class Numbered:
         chance = torch.Generator().manual_seed(seed)
         self.batches = [
             Batch(
-                torch.randn(size, *SHAPE, generator=chance).to(device),
+                channels_last(torch.randn(size, *SHAPE, generator=chance).to(device)),
                 torch.randint(CLASSES, (size,), generator=chance).to(device),
             )
             for _ in range(4)

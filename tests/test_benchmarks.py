@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import before, peers, rivals
 from tests.conftest import ROOT
 
 TINY = {
@@ -31,3 +33,51 @@ def test_a_cost_benchmark_writes_ratios_memory_and_drawings(name, tmp_path):
     assert name in json.loads((tmp_path / "cost.json").read_text())["command"]
     for drawing in ("seconds.svg", "memory.svg"):
         assert "<svg" in (tmp_path / drawing).read_text()
+
+
+def test_meta_gradients_are_compared_after_they_agree(tmp_path):
+    words = ("--rounds", "2", "--horizons", "1,3", "--width", "2", "--out", str(tmp_path))
+    subprocess.run([sys.executable, "-m", "benchmarks.peers", *words], cwd=ROOT, check=True)
+    table = pd.read_csv(tmp_path / "peers.csv").set_index(["who", "pixels", "horizon"])
+    assert {pixels for _, pixels, _ in table.index} == {28, 84}
+    assert ("lazyleap lazy, 3 leaps", 28, 1) not in table.index
+    rival = table[[who in rivals.RIVALS for who, *_ in table.index]]
+    assert (rival.groupby(["pixels", "horizon"])["low"].min() <= 1).all()
+    assert (table["low"] <= table["ratio"]).all()
+    used = pd.read_csv(tmp_path / "memory.csv")
+    assert (used["steps_mib"] < used["peak_mib"]).all()
+    facts = json.loads((tmp_path / "peers.json").read_text())
+    assert facts["largest_gap_float64"]["by hand"] < 1e-9
+    assert facts["student_step_over_floor"]["ratio"] > 1
+    assert "--width 2" in facts["command"]
+    assert "<svg" in (tmp_path / "peers.svg").read_text()
+
+
+def test_a_rival_with_another_gradient_is_not_timed(monkeypatch):
+    def slower(network, tasks, rate):
+        return rivals.by_hand(network, tasks, 2 * rate)
+
+    monkeypatch.setattr(rivals, "importable", lambda: {"wrong": slower})
+    with pytest.raises(SystemExit, match="wrong has another gradient"):
+        peers.agreement(peers.SMALL._replace(width=2))
+
+
+def test_a_ratio_is_to_the_fastest_rival_of_the_same_round():
+    cells = [("lazyleap lazy", 5), ("by hand", 5), ("higher", 5), ("torch-maml", 5)]
+    seconds = np.array([[1.0, 2.0, 4.0, 0.1], [6.0, 4.0, 3.0, 0.1], [2.0, 4.0, 5.0, 0.1]])
+    found = peers.rows(cells, seconds, peers.SMALL).set_index("who")
+    assert found.loc["lazyleap lazy", "ratio"] == 0.5
+    assert found.loc["higher", "ratio"] == pytest.approx(1.25)
+    assert found.loc["lazyleap lazy", "seconds"] == 2.0
+
+
+def test_a_commands_turns_become_ratios_of_each_round():
+    turns = [
+        {"round": r, "checkout": name, "row": "command", "seconds": s}
+        for r, pair in enumerate([(10.0, 5.0), (20.0, 4.0), (10.0, 3.0)])
+        for name, s in zip(("before", "now"), pair, strict=True)
+    ]
+    (found,) = before.ratios(pd.DataFrame(turns)).to_dict("records")
+    assert found["ratio"] == pytest.approx(0.3)
+    assert (found["least"], found["largest"]) == (0.2, 0.5)
+    assert (found["before"], found["now"]) == (10.0, 4.0)

@@ -40,7 +40,8 @@ SMALL = (("--episodes 600", "--episodes 2"), ("--episodes 300", "--episodes 2"))
 MINE = "make grid NAME=mine"
 OMNIGLOT = "make run ARGS='--grid omniglot'"
 RULES = (
-    Rule(r"make (test|test-system|check|mutants)|make VENV=path test|python -m tests\.mutation .*"),
+    Rule(r"make (test|test-system|check|mutants|bench)|make VENV=path test"),
+    Rule(r"python -m tests\.mutation .*"),
     Rule(r"pip install \.|npm ci --prefix tests/report"),
     Rule(r"cd examples/web && npm ci && npm start"),
     Rule(r"make run ARGS='--grid mine'|dvc repro grids/mine/dvc\.yaml", before=MINE),

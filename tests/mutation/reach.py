@@ -30,8 +30,9 @@ class Reach:
         self.found: dict[str, dict[str, Any]] = {}
         self.passed: set[str] = set()
 
-    def pytest_configure(self) -> None:
-        """From now on the library is compiled with notes in it."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self) -> None:
+        """From now on, before a conftest imports it, the library is compiled with notes in it."""
         setattr(builtins, NOTE, self.noted.add)
         plain, prefix = SourceFileLoader.source_to_code, self.prefix
 

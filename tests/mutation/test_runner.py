@@ -34,6 +34,12 @@ def test_down():
 def test_that_fails_without_any_fault():
     assert smaller(2, 1) == 2
 """
+EARLY = """
+from lazyleap.b import same
+
+def test_same():
+    assert same(3) == 3
+"""
 SCRIPT = """
 import json, sys
 from pathlib import Path
@@ -52,7 +58,7 @@ if __name__ == "__main__":
         done = runner.attempt(place, chosen, 2)
         found[f"{mutant.old} -> {mutant.new}"] = [done.outcome, done.by]
     file.write_text("import nothing_of_this_name")
-    done = runner.attempt(place, list(tests), 20)
+    done = runner.attempt(place, [test for test in tests if "test_a" in test], 20)
     found["import"] = [done.outcome, done.by]
     file.write_text(whole)
     done = runner.attempt(place, [*tests, "tests/test_a.py::test_that_fails_without_any_fault"], 20)
@@ -68,6 +74,11 @@ def test_faults_are_noticed_by_the_tests_that_reach_them(tmp_path):
         (place / name).parent.mkdir(parents=True)
         (place / name).write_text(text)
         (place / name).with_name("__init__.py").touch()
+    (place / "lazyleap" / "b.py").write_text("def same(a):\n    return a\n")
+    (place / "tests" / "conftest.py").write_text(
+        "import lazyleap.b  # before any test is collected"
+    )
+    (place / "tests" / "test_b.py").write_text(EARLY)
     (place / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
@@ -80,8 +91,9 @@ def test_faults_are_noticed_by_the_tests_that_reach_them(tmp_path):
     )
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["code"] == 1
-    tests = {name.split("::")[1]: one["files"]["a.py"] for name, one in result["tests"].items()}
-    assert tests == {"test_smaller": [3, 4], "test_down": [8, 9, 10]}
+    tests = {name.split("::")[1]: one["files"] for name, one in result["tests"].items()}
+    assert tests.pop("test_same") == {"b.py": [2]}
+    assert tests == {"test_smaller": {"a.py": [3, 4]}, "test_down": {"a.py": [8, 9, 10]}}
     found = result["found"]
     smaller, down = (f"tests/test_a.py::test_{name}" for name in ("smaller", "down"))
     assert found["a < b -> (a <= b)"] == ["survived", ""]
