@@ -71,6 +71,13 @@ RULES = (
         ("sinusoid.py", "sinusoid.py --iterations 2"),
     )),
     Rule(r"python -m benchmarks\.horizon\w+ .*", LEAST),
+    Rule(r"python -m benchmarks\.peers .*", (
+        ("--rounds 7", "--rounds 1 --horizons 1,2 --width 2"), ("docs/results/speed", "work"),
+    )),
+    Rule(r"python -m benchmarks\.before .*", (
+        ("COMMIT --rounds 3", "HEAD --rounds 1"),
+        ("longtail", "longtail --horizons 1 --rounds 1 --width 1 --batch 2"),
+    )),
     Rule(r"python -m benchmarks\.\w+ .* --params grids/omniglot/.*", SMALL, before=OMNIGLOT),
     Rule(r"python -m benchmarks\.(adapt|smaller) .*", (*SMALL, ("RUN", LEARNED))),
     Rule(r"tensorboard --logdir .*", (("tensorboard", "tensorboard --port {port}"),), "http://"),
