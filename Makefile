@@ -9,6 +9,8 @@ NAME ?=
 python := $(VENV)/bin/python
 installed := $(VENV)/.installed
 
+export NAME  # the shell takes it from its environment, never as a part of its own words
+
 .PHONY: help run test test-system mutants bench check ui grid setup
 .DEFAULT_GOAL := help
 
@@ -47,7 +49,7 @@ ui: setup  ## Prefect's pages on port 4200 and TensorBoard on port 6006, until C
 	$(python) -m prefect server start --host 127.0.0.1 --port $(PREFECT_PORT)
 
 grid:  ## start or refresh grids/NAME: the same pipeline for parameters of its own; NAME=omniglot
-	@case "$(NAME)" in ''|*[!a-z0-9-]*) echo "error: make grid NAME=name, of a-z, 0-9 and -" >&2; exit 2;; esac
+	@case "$$NAME" in ''|-*|*[!a-z0-9-]*) echo "error: make grid NAME=name, of a-z, 0-9 and -" >&2; exit 2;; esac
 	@mkdir -p grids/$(NAME)
 	@cp dvc.yaml grids/$(NAME)/dvc.yaml
 	@test -e grids/$(NAME)/params.yaml || sed \

@@ -9,11 +9,29 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter
 
 from lazyleap.places import at
 
-Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]  # a dot would split DVC's parameter path
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Held = Annotated[int, Field(ge=1, le=10**6)]  # of what is held in memory at once
+Steps = Annotated[int, Field(ge=1, le=10**5)]  # of a loop that is gone through at every iteration
+FORMS = {  # patterns of words, and what they ask for
+    (NAME := r"^[a-z0-9][a-z0-9-]*$"): "may hold only a-z, 0-9 and -, and does not begin with -",
+    (WORD := r"^\w[\w-]*$"): "may hold only letters, digits, _ and -, and does not begin with -",
+    (FOLDER := r"^[\w./][\w./ +-]*$"): (
+        "may hold only letters, digits, spaces and ./_+-, and does not begin with -"
+    ),
+    (HERE := r"^([\w./][\w./ +-]*/)?$"): (
+        "may hold only letters, digits, spaces and ./_+-, ends with / and does not begin with -"
+    ),
+    (FILE := r"^[^\x00-\x1f\x7f]+$"): "holds no line break and nothing that cannot be printed",
+}
+# These come to a shell by dvc.yaml. A dot would split DVC's parameter path.
+Name = Annotated[str, Field(pattern=NAME, max_length=100)]
+Word = Annotated[str, Field(pattern=WORD, max_length=100)]
+Folder = Annotated[str, Field(pattern=FOLDER, max_length=500)]
+Here = Annotated[str, Field(pattern=HERE, max_length=500)]
+File = Annotated[str, Field(pattern=FILE, max_length=500)]  # which no shell sees
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
-Seed = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Width = Annotated[float, Field(gt=0, le=0.5)]  # of a finite difference, in pixels of 0..1
 
@@ -85,7 +103,7 @@ class ReaderOptions(Block):
     """What every reader of data has: its name, and ``source``, the path its stage depends on."""
 
     reader: str
-    source: Annotated[str, Field(min_length=1)]
+    source: File
 
 
 class NetworkOptions(Block):

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from lazyleap.blocks import Block, Count, Name, Seed
+from lazyleap.blocks import Block, Folder, Here, Name, Seed, Steps, Word
 from lazyleap.classifiers.options import Classifier, Target
 
-Blocks = dict[str, dict[str, Any]]
+Blocks = dict[Word, dict[str, Any]]
 
 
 class Run(Block):
@@ -21,12 +21,12 @@ class Run(Block):
 
     model_config = ConfigDict(extra="allow")
 
-    task: str
-    algorithm: str
-    estimator: str
-    horizon: Count
+    task: Name
+    algorithm: Word
+    estimator: Word
+    horizon: Steps
     seed: Seed
-    meta_iterations: Annotated[int, Field(ge=0)] | None = None
+    meta_iterations: Annotated[int, Field(ge=0, le=10**9)] | None = None
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -41,11 +41,11 @@ class Frame(Block):
     says so by ``class``, as does one for a user's code (``package.module:Name``).
     """
 
-    root: str
-    here: str
+    root: Folder
+    here: Here
     grid: Name
-    extensions: str
-    threads: Count
+    extensions: Folder
+    threads: Annotated[int, Field(ge=1, le=1024)]
     device: Literal["auto", "cpu", "cuda"]
     tasks: dict[Name, dict[str, Any]]
     algorithms: Blocks

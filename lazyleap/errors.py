@@ -7,6 +7,9 @@ import math
 from collections.abc import Iterable
 from numbers import Integral
 
+LONGEST = 300  # characters of a name that are looked at for a near one
+SENTENCE = 1000  # characters of an error, whatever value it is about
+
 
 class InputError(ValueError):
     """What the user gave (params, data, checkpoint, model) cannot be used; the message says why."""
@@ -21,16 +24,26 @@ class OutOfTimeError(RuntimeError):
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:
-    """Words for a refusal: the nearest valid name, or all of them when none is near."""
-    names = sorted(valid)
-    close = difflib.get_close_matches(word, names, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(names)}"
+    """Words for a refusal: the nearest valid name, or all of them when none is near.
+
+    Never the word itself, which may be valid elsewhere.
+    """
+    names = sorted({*valid} - {word})
+    close = difflib.get_close_matches(word[:LONGEST], names, n=1)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"valid: {short(', '.join(names), SENTENCE)}" if names else "there is none"
 
 
 def short(value: object, most: int = 160) -> str:
     """A value or an error on one line of at most ``most`` characters, for a sentence."""
     words = " ".join(str(value).split()) or type(value).__name__
     return words if len(words) <= most else f"{words[:most]} ... ({len(words):,} characters)"
+
+
+def shown(value: object) -> str:
+    """A value as Python writes it, short and on one line."""
+    return short(repr(value))
 
 
 def check_names(given: Iterable[str], wanted: Iterable[str], what: str) -> None:

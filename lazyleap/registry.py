@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
 
-from lazyleap.errors import InputError, nearest
+from lazyleap.errors import LONGEST, InputError, nearest, short
 from lazyleap.kind import Kind
 from lazyleap.places import place
 
@@ -68,8 +68,8 @@ def find(what: str, word: str) -> Any:
         InputError: if there is none of that name, or the user's module cannot be imported.
     """
     table = TABLES[what]
-    if word not in table and ":" not in word:
-        raise InputError(f"{what} '{word}' is unknown; {nearest(word, table)}")
+    if word not in table and (":" not in word or len(word) > LONGEST):
+        raise InputError(f"{what} '{short(word)}' is unknown; {nearest(word, table)}")
     module, _, name = table.get(word, word).partition(":")
     found = _import(what, word, module)
     if not name:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from lazyleap.blocks import Block
-from lazyleap.errors import InputError, nearest, short
+from lazyleap.blocks import FORMS, Block
+from lazyleap.errors import SENTENCE, InputError, nearest, short, shown
 
 Model = TypeVar("Model", bound=Block)
 ABSENT = ("missing", "extra_forbidden")  # mistakes of a key that is not there, or not known
@@ -25,8 +25,10 @@ def parse(model: type[Model], given: Any, where: str = "") -> Model:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(sentence(first, [*filter(None, [where]), *keys(first, given)])) from error
+        found = error.errors()
+        mistake, valid = worst(found)
+        place = [*filter(None, [where]), *keys(mistake, given)]
+        raise InputError(sentence(mistake, place, valid)) from error
 
 
 def mistakes(model: type[Block], given: Any) -> list[ErrorDetails]:
@@ -36,6 +38,16 @@ def mistakes(model: type[Block], given: Any) -> list[ErrorDetails]:
     except ValidationError as error:
         return error.errors()
     return []
+
+
+def worst(found: Sequence[ErrorDetails]) -> tuple[ErrorDetails, frozenset[str]]:
+    """The mistake to name, and the keys that are missing where it is.
+
+    An unknown key before all others: what is missing is mostly what it should have been.
+    """
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+    beside = [one["loc"] for one in found if one["type"] == "missing"]
+    return first, frozenset(str(loc[-1]) for loc in beside if loc[:-1] == first["loc"][:-1])
 
 
 def keys(mistake: ErrorDetails, given: Any) -> list[str]:
@@ -56,22 +68,45 @@ def _within(part: int | str, given: Any) -> bool:
     return isinstance(given, Mapping) and part in given
 
 
-def sentence(mistake: ErrorDetails, place: list[str]) -> str:
-    """One mistake at ``place``: its key, the value, and what is valid."""
-    key, value, message = ".".join(place), mistake["input"], mistake["msg"]
+def sentence(mistake: ErrorDetails, place: list[str], missing: frozenset[str] = frozenset()) -> str:
+    """One mistake at ``place``: its key, the value, and what is valid.
+
+    ``missing``: keys that should be where an unknown one is.
+    """
+    key, value, message = ".".join(map(short, place)), mistake["input"], mistake["msg"]
     if mistake["type"] == "extra_forbidden":
-        return f"{key}: unknown key; {nearest(place[-1], known() - {place[-1]})}"
+        return f"{key}: unknown key{_instead(place[-1], missing)}"
     if mistake["type"] == "missing":
         return f"{key}: is missing"
     if place[-1:] == ["[key]"]:
-        return f"{'.'.join(place[:-2])}: name '{value}' may hold only a-z, 0-9 and -"
+        return f"{'.'.join(place[:-2])}: name {shown(value)}: {_form(mistake)}"
+    if mistake["type"].startswith("string_"):
+        return f"{key}: {_form(mistake)}, not {shown(value)}"
     if mistake["type"] == "value_error":
         return f"{key}: {message.removeprefix('Value error, ')}"
-    message = message[:1].lower() + message[1:]
     if mistake["type"].startswith("union_tag"):
-        return f"{key}: {message}"
-    shown = type(value).__name__ if isinstance(value, dict | list) else repr(value)
-    return f"{key}: {message}, not {short(shown)}"
+        named, valid = (mistake["ctx"].get(of) for of in ("tag", "expected_tags"))
+        return f"{key}: {shown(named)} is none of {valid}" if named else f"{key}: {_small(message)}"
+    found = type(value).__name__ if isinstance(value, dict | list) else shown(value)
+    return f"{key}: {_small(message)}, not {found}"
+
+
+def _instead(key: str, missing: frozenset[str]) -> str:
+    """What an unknown key may have been meant to be."""
+    for names in (missing, known()):
+        if (words := nearest(key, names)).startswith("did"):
+            return f"; {words}"
+    return f"; missing: {', '.join(sorted(missing))}" if missing else ""
+
+
+def _form(mistake: ErrorDetails) -> str:
+    """What a word must look like, in words."""
+    wanted = mistake.get("ctx", {}).get("pattern", "")
+    return FORMS.get(wanted, _small(mistake["msg"]))
+
+
+def _small(message: str) -> str:
+    return message[:1].lower() + message[1:]
 
 
 @contextmanager
@@ -80,7 +115,7 @@ def prefixed(where: object) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+        raise InputError(f"{where}: {short(error, SENTENCE)}") from error
 
 
 def known() -> frozenset[str]:

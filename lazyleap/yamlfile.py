@@ -6,11 +6,12 @@ key that stands twice would silently lose what the first one said, so it is refu
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, Event
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from lazyleap.errors import InputError, short
@@ -18,7 +19,9 @@ from lazyleap.errors import InputError, short
 LARGEST = 2**20  # bytes of a file
 DEEPEST = 20  # levels
 MOST = 100_000  # values, those behind an alias counted at each use
+DIGITS = 100  # of a whole number: Python itself refuses to write one of 4,300
 PLAIN = {f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str", "int", "float", "bool")}
+WORDS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"}
 PLAIN |= {"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"}
 
 
@@ -44,16 +47,25 @@ def parse(text: str, path: Path) -> Any:
     """As :func:`read`, of a text; ``path`` is for the sentence."""
     yaml = YAML(typ="safe")
     try:
+        _check_depth(YAML(typ="safe").parse(text), path)  # composing recurses, beyond any catching
         root = yaml.compose(text)
         if root is not None:
             _check(root, path)
         return yaml.load(text)
     except InputError:
         raise
-    except RecursionError as error:
-        raise InputError(f"{path}: is nested more than {DEEPEST} levels deep") from error
     except Exception as error:  # a wrong number or date raises what int() or date() raises
         raise InputError(f"{path}: is not YAML ({short(error)})") from error
+
+
+def _check_depth(events: Iterable[Event], path: Path) -> None:
+    depth = 0
+    for event in events:
+        depth += isinstance(event, CollectionStartEvent)
+        depth -= isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            line = event.start_mark.line + 1
+            raise InputError(f"{path}, line {line}: is nested more than {DEEPEST} levels deep")
 
 
 def _check(root: Node, path: Path) -> None:
@@ -67,9 +79,11 @@ def _check(root: Node, path: Path) -> None:
             raise InputError(f"{line}: is nested more than {DEEPEST} levels deep")
         if seen > MOST:
             raise InputError(f"{path}: holds more than {MOST:,} values")
+        word = str(node.tag).rpartition(":")[2]
         if str(node.tag) not in PLAIN:
-            word = str(node.tag).rpartition(":")[2]
             raise InputError(f"{line}: a {short(word)} is neither a word, a number nor a list")
+        if isinstance(node, ScalarNode) and word == "int" and len(node.value) > DIGITS:
+            raise InputError(f"{line}: a number of {len(node.value):,} digits")
         if isinstance(node, MappingNode):
             _check_keys(node, path)
             queue += [(child, depth + 1) for pair in node.value for child in pair]
@@ -81,7 +95,7 @@ def _check_keys(node: MappingNode, path: Path) -> None:
     lines: dict[Hashable, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1
-        if not isinstance(key, ScalarNode):
+        if not isinstance(key, ScalarNode) or str(key.tag) not in WORDS:
             raise InputError(f"{path}, line {line}: a key must be a word")
         if (first := lines.get(key.value)) is not None:
             raise InputError(

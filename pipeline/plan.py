@@ -10,6 +10,7 @@ from pathlib import Path
 from shutil import copyfile
 
 from lazyleap.classifiers.options import of_task
+from lazyleap.datasets.registry import read_registry
 from lazyleap.errors import InputError, nearest
 from lazyleap.settings import Settings, load, resolve
 from pipeline import dvc
@@ -17,6 +18,7 @@ from pipeline.outcomes import BudgetError
 
 CHAIN = ("train", "evaluate", "export")  # the stages of one setting, in order
 FETCHED = "data/raw/"  # sources below this folder are made by a fetch stage
+REGISTRY = Path("data/datasets.yaml")  # what they can fetch
 DOWNLOADS = "data/dvc.yaml:"  # where these stages are
 
 
@@ -29,6 +31,11 @@ class Plan:
     settings: Settings
     runs: tuple[str, ...]
 
+    @property
+    def place(self) -> str:
+        """Where its params.yaml is."""
+        return f"{self.settings.here}params.yaml"
+
     def stage(self, name: str, key: str = "") -> str:
         """DVC's name of a stage, such as ``train@maml-lazy-k10``."""
         return f"{self.prefix}{name}@{key}" if key else f"{self.prefix}{name}"
@@ -39,7 +46,7 @@ class Plan:
 
     def head(self) -> dict[str, list[str]]:
         """The stages before all settings, in order, each with the stages it waits for."""
-        validate = self.stage("validate")
+        validate = self.stage("validate", "params")
         stages: dict[str, list[str]] = {validate: []}
         for task in dict.fromkeys(self.settings.runs[run].task for run in self.runs):
             fetch = self._fetch(task)
@@ -82,8 +89,17 @@ class Plan:
 
     def _fetch(self, task: str) -> list[str]:
         source = self.settings.tasks[task].dataset.source
-        dataset = source.removeprefix(FETCHED).strip("/")
-        return [f"{DOWNLOADS}fetch@{dataset}"] if source.startswith(FETCHED) else []
+        if not source.startswith(FETCHED):
+            return []
+        dataset, known = source.removeprefix(FETCHED).strip("/"), read_registry(REGISTRY)
+        if dataset in known:
+            return [f"{DOWNLOADS}fetch@{dataset}"]
+        if not Path(source).exists():
+            raise InputError(
+                f"{self.place}: tasks.{task}.dataset.source: '{source}' does not exist, and "
+                f"{REGISTRY} has no such data set; {nearest(dataset, known)}"
+            )
+        return []
 
 
 @dataclass(frozen=True)
@@ -127,6 +143,7 @@ def plan(grid: str | None = None, only: str | None = None) -> Plan:
     elif grid in _grids():
         folder = Path("grids") / grid
         settings, prefix = load(folder / "params.yaml"), f"{folder}/dvc.yaml:"
+        _check_place(folder, settings)
         copyfile("dvc.yaml", folder / "dvc.yaml")
     else:
         raise InputError(
@@ -135,7 +152,23 @@ def plan(grid: str | None = None, only: str | None = None) -> Plan:
     runs = tuple(run for run in settings.runs if fnmatchcase(run, only or "*"))
     if not runs:
         raise InputError(f"--only {only}: matches no run; {nearest(only or '', settings.runs)}")
-    return Plan(settings.grid, prefix, settings, runs)
+    chosen = Plan(settings.grid, prefix, settings, runs)
+    chosen.head()  # refuses a source that nothing makes
+    return chosen
+
+
+def _check_place(folder: Path, settings: Settings) -> None:
+    """Refuse parameters that say they are another grid's, as a copied folder's do."""
+    if settings.here != f"{folder.as_posix()}/":
+        raise InputError(
+            f"{folder / 'params.yaml'}: here: must be '{folder.as_posix()}/', the folder of this "
+            f"file, not '{settings.here}'"
+        )
+    if settings.grid != folder.name:
+        raise InputError(
+            f"{folder / 'params.yaml'}: grid: must be '{folder.name}' as its folder is, not "
+            f"'{settings.grid}', or two grids would write to the same place"
+        )
 
 
 def cores() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lazyleap.files import write_folder
-from stages import folders
+from stages import contents, folders
 from stages.program import Params, Traceback, run
 from stages.reporting.inputs import collect
 from stages.reporting.page import build
@@ -13,7 +13,10 @@ from stages.reporting.page import build
 
 def main(params: Params = "params.yaml", traceback: Traceback = False) -> None:
     """Report the runs that are finished, and name those that are missing."""
-    found = collect(Path(params))
+    path = Path(params)
+    if path.suffix == ".json":  # what validate wrote of it, as DVC gives it
+        path = Path(contents.read(path, "report", path.stem)["from"])
+    found = collect(path)
     write_folder(folders.results(found.settings.grid), build(found))
 
 

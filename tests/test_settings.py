@@ -47,7 +47,7 @@ CASES = {
     "missing key": (lambda p: p["runs"][RUN].pop("seed"), f"runs.{RUN}.seed: is missing"),
     "dot in a run's name": (
         lambda p: rename(p, "lazy.k10"),
-        "runs: name 'lazy.k10' may hold only a-z, 0-9 and -",
+        "runs: name 'lazy.k10': may hold only a-z, 0-9 and -",
     ),
     "unknown task": (
         lambda p: p["runs"][RUN].update(task="glyph"),
@@ -108,7 +108,7 @@ CASES = {
     ),
     "an unknown kind of target": (
         lambda p: p["targets"]["glyphs-resnet8"].update(kind="onx"),
-        "targets.glyphs-resnet8: input tag 'onx'",
+        "targets.glyphs-resnet8: 'onx' is none of 'trained', 'onnx'",
     ),
     "a key of the other kind of target": (
         lambda p: p["targets"]["glyphs-resnet8"].update(outputs="logits"),

@@ -11,21 +11,21 @@ from torch.nn import functional
 
 from lazyleap.algorithms.maml import MAML, MAMLOptions
 from lazyleap.bilevel import Loss
-from lazyleap.blocks import Block, Count, Rate, Width
+from lazyleap.blocks import Block, Count, Held, Rate, Width
 
 
 class PredictedSearch(Block):
     """How a predictor is used; see :class:`lazyleap.attack.predicted.Predicted`."""
 
     every: Count
-    coordinates: Count
+    coordinates: Held
     width: Width
-    finetune_steps: Annotated[int, Field(ge=0)]
+    finetune_steps: Annotated[int, Field(ge=0, le=10**5)]
     finetune_lr: Rate
     step: Rate
     keep_measured: bool
     follow: Count | None
-    copies: Count
+    copies: Held
 
 
 class MetaAttackOptions(MAMLOptions):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lazyleap.algorithms.weighting import Weighted, Weighting, WeightingOptions
-from lazyleap.blocks import Count, Outer
+from lazyleap.blocks import Held, Outer
 from lazyleap.errors import check_names
 from lazyleap.trees import Tree
 
@@ -20,7 +20,7 @@ NAMES = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
 class WeightNetOptions(WeightingOptions):
     """``hidden``: units of V; ``outer``: its optimiser."""
 
-    hidden: Count
+    hidden: Held
     outer: Outer
 
 

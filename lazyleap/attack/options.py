@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lazyleap.blocks import Block, Count, Rate, Seed, TaskOptions, Training
+from lazyleap.blocks import Block, Count, Held, Rate, Seed, TaskOptions, Training
 from lazyleap.datasets.options import DatasetOptions
 from lazyleap.setting import Setting
 
@@ -21,15 +21,15 @@ class AttackDraw(Block):
     surrogates' accuracy and validate the meta-training.
     """
 
-    images: Count
-    held_out: Count
+    images: Held
+    held_out: Held
     seed: Seed
 
 
 class PredictorOptions(Block):
     """The gradient predictor: feature maps of its first layer."""
 
-    width: Count
+    width: Held
 
 
 class AttackTraining(Training):
@@ -41,11 +41,11 @@ class AttackTraining(Training):
     """
 
     goal: Goal
-    images: Count
-    support: Count
-    query: Count
-    meta_batch: Count
-    validation_tasks: Count
+    images: Held
+    support: Held
+    query: Held
+    meta_batch: Held
+    validation_tasks: Held
 
 
 class AttackTest(Block):
@@ -61,10 +61,10 @@ class AttackTest(Block):
     norm: Literal["l2", "linf"]
     epsilon: Rate
     budget: Count
-    images: Count
-    curve_points: Annotated[int, Field(ge=2)]
-    resamples: Count
-    triplets: Count
+    images: Held
+    curve_points: Annotated[int, Field(ge=2, le=10**6)]
+    resamples: Held
+    triplets: Held
 
 
 class AttackTask(TaskOptions):

@@ -14,13 +14,13 @@ from lazyleap.attack.estimates import random_directions
 from lazyleap.attack.goals import Goal
 from lazyleap.attack.limits import Limit
 from lazyleap.attack.oracle import Oracle
-from lazyleap.blocks import Block, Count, Momentum, Rate, Width
+from lazyleap.blocks import Block, Held, Momentum, Rate, Width
 
 
 class RandomDirectionOptions(Block):
     """See :class:`RandomDirection`."""
 
-    directions: Count
+    directions: Held
     width: Width
     step: Rate
     momentum: Momentum

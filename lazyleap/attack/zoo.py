@@ -14,7 +14,7 @@ from lazyleap.attack.estimates import central_differences
 from lazyleap.attack.goals import Goal
 from lazyleap.attack.limits import Limit
 from lazyleap.attack.oracle import Oracle
-from lazyleap.blocks import Block, Count, Rate, Width
+from lazyleap.blocks import Block, Held, Rate, Width
 from lazyleap.errors import InputError
 
 FIRST, SECOND, SMALL = 0.9, 0.999, 1e-8  # Adam's constants, as published
@@ -23,7 +23,7 @@ FIRST, SECOND, SMALL = 0.9, 0.999, 1e-8  # Adam's constants, as published
 class ZooOptions(Block):
     """See :class:`Zoo`."""
 
-    coordinates: Count
+    coordinates: Held
     width: Width
     step: Rate
 

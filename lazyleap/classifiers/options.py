@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lazyleap.blocks import Block, Count, Rate, Seed
+from lazyleap.blocks import Block, Count, File, Held, Name, Rate, Seed
 from lazyleap.errors import InputError, nearest
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -19,12 +19,12 @@ class Classifier(Block):
     ``source`` is what its DVC stage depends on: where the architectures are.
     """
 
-    task: str
+    task: Name
     source: Literal["lazyleap/models"]
     architecture: Literal["mlp", "lenet", "conv4", "resnet8", "vgg", "allconv"]
-    width: Count
+    width: Held
     epochs: Count
-    batch: Annotated[int, Field(ge=2)]
+    batch: Annotated[int, Field(ge=2, le=10**6)]
     lr: Rate
     seed: Seed
 
@@ -44,13 +44,13 @@ class OnnxTarget(Block):
     """
 
     kind: Literal["onnx"]
-    task: str
-    source: Annotated[str, Field(min_length=1)]
+    task: Name
+    source: File
     input: str
     mean: Annotated[list[Finite], Field(min_length=1)]
     std: Annotated[list[Rate], Field(min_length=1)]
     outputs: Literal["logits", "probabilities"]
-    classes: Annotated[int, Field(ge=2)]
+    classes: Annotated[int, Field(ge=2, le=10**6)]
 
 
 Target = Annotated[TrainedTarget | OnnxTarget, Field(discriminator="kind")]

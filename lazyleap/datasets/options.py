@@ -9,7 +9,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny, Tag, model_validator
 
-from lazyleap.blocks import Block, Count, Fraction, ReaderOptions, UserReader, ours_or_users
+from lazyleap.blocks import (
+    Block,
+    Count,
+    File,
+    Fraction,
+    Held,
+    ReaderOptions,
+    Seed,
+    UserReader,
+    ours_or_users,
+)
 
 Side = Annotated[int, Field(ge=8, le=1024)]  # pixels
 
@@ -24,7 +34,7 @@ class Omniglot(ReaderOptions):
     FILES: ClassVar = ("splits",)
 
     reader: Literal["omniglot"]
-    splits: str
+    splits: File
     size: Side  # drawings are 105x105; resized to size x size
 
 
@@ -34,7 +44,7 @@ class FewShotCifar(ReaderOptions):
     FILES: ClassVar = ("splits",)
 
     reader: Literal["cifar-fs", "fc100"]
-    splits: str
+    splits: File
 
 
 class Cifar(ReaderOptions):
@@ -55,7 +65,7 @@ class ImageNet(ReaderOptions):
     FILES: ClassVar = ("splits",)
 
     reader: Literal["miniimagenet", "tieredimagenet"]
-    splits: str
+    splits: File
     size: Side  # shorter side is resized to it, then the centre is cropped
     images_per_class: Count  # at most this many, the first by name
 
@@ -66,7 +76,7 @@ class Fractions(Block):
     train: Fraction
     val: Fraction
     test: Fraction
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Fractions:
@@ -80,7 +90,7 @@ class Division(Block):
     """How an unsplit ``class/*`` folder is divided by image: ``test``, the share of each class."""
 
     test: Fraction
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
 
 class ImageFolder(ReaderOptions):
@@ -107,9 +117,9 @@ class ImageFolder(ReaderOptions):
 class ClassCounts(Block):
     """How many classes each split gets."""
 
-    train: Count
-    val: Count
-    test: Count
+    train: Held
+    val: Held
+    test: Held
 
 
 class Distortion(Block):
@@ -129,16 +139,16 @@ class Glyphs(ReaderOptions):
     reader: Literal["glyphs"]
     size: Side
     classes: ClassCounts
-    images_per_class: Count
+    images_per_class: Held
     distortion: Distortion
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
 
 class PerClass(Block):
     """How many images of each class a split gets."""
 
-    train: Count
-    test: Count
+    train: Held
+    test: Held
 
 
 class Characters(ReaderOptions):
@@ -146,10 +156,12 @@ class Characters(ReaderOptions):
 
     reader: Literal["characters"]
     size: Side
-    characters: Annotated[str, Field(min_length=2)]  # a class each, in this order
+    characters: Annotated[
+        str, Field(min_length=2, max_length=10_000)
+    ]  # a class each, in this order
     images_per_class: PerClass
     distortion: Distortion
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
 
 class NoImages(ReaderOptions):

@@ -8,9 +8,10 @@ from pydantic import Field, SerializeAsAny, Tag, model_validator
 
 from lazyleap.blocks import (
     Block,
-    Count,
+    Held,
     NetworkOptions,
     Seed,
+    Steps,
     TaskOptions,
     Training,
     UserNetwork,
@@ -19,12 +20,14 @@ from lazyleap.blocks import (
 from lazyleap.datasets.options import DatasetOptions
 from lazyleap.setting import Setting
 
+Way = Annotated[int, Field(ge=2, le=10**6)]
+
 
 class ModelOptions(NetworkOptions):
     """A few-shot backbone."""
 
     backbone: Literal["conv4", "resnet12"]
-    width: Count
+    width: Held
     norm: Literal["batch", "group"]
     downsample: Literal["stride", "pool"]
 
@@ -45,21 +48,21 @@ Model = Annotated[
 class Draw(Block):
     """Episodes drawn once, for all settings of a task."""
 
-    way: Annotated[int, Field(ge=2)]
-    shot: Count
-    query: Count
-    validation_episodes: Count
-    test_episodes: Count
+    way: Way
+    shot: Held
+    query: Held
+    validation_episodes: Held
+    test_episodes: Held
     seed: Seed
 
 
 class FewShotTraining(Training):
     """The budget of a meta-training, the same for every setting of a task."""
 
-    way: Annotated[int, Field(ge=2)]
-    shot: Count
-    query: Count
-    meta_batch: Count
+    way: Way
+    shot: Held
+    query: Held
+    meta_batch: Held
 
 
 class FewShotTest(Block):
@@ -69,9 +72,9 @@ class FewShotTest(Block):
     them by validation.
     """
 
-    steps: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
-    curve_episodes: Count
-    curve_steps: Count
+    steps: Annotated[list[Annotated[int, Field(ge=0, le=10**5)]], Field(min_length=1)]
+    curve_episodes: Held
+    curve_steps: Steps
 
 
 class FewShotTask(TaskOptions):

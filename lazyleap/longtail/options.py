@@ -9,6 +9,8 @@ from pydantic import Field, SerializeAsAny, Tag, model_validator
 from lazyleap.blocks import (
     Block,
     Count,
+    File,
+    Held,
     Momentum,
     NetworkOptions,
     Rate,
@@ -26,7 +28,7 @@ class ClassifierOptions(NetworkOptions):
     """A network that is a running classifier: ``resnetD`` are the CIFAR ones, of D layers."""
 
     backbone: Literal["conv4", "resnet8", "resnet20", "resnet32"]
-    width: Count
+    width: Held
     norm: Literal["batch", "group"]
     downsample: Literal["stride", "pool"]
 
@@ -51,7 +53,7 @@ class LongTailDraw(Block):
     """
 
     imbalance: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None
-    meta_per_class: Count
+    meta_per_class: Held
     seed: Seed
 
 
@@ -59,7 +61,7 @@ class Augment(Block):
     """Training images only: mirrored half of the time, shifted by up to ``pad`` pixels."""
 
     flip: bool
-    pad: Annotated[int, Field(ge=0)]
+    pad: Annotated[int, Field(ge=0, le=1024)]
 
 
 class LongTailTraining(Training):
@@ -69,8 +71,8 @@ class LongTailTraining(Training):
     ``start``: a safetensors file to start from, or null.
     """
 
-    batch: Count
-    meta_batch: Count
+    batch: Held
+    meta_batch: Held
     lr: Rate
     momentum: Momentum
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -78,7 +80,7 @@ class LongTailTraining(Training):
     milestones: list[Annotated[float, Field(gt=0, lt=1)]]
     decay: Annotated[float, Field(gt=0, le=1)]
     augment: Augment
-    start: str | None
+    start: File | None
 
     FILES: ClassVar = ("start",)
 
@@ -88,7 +90,7 @@ class LongTailTest(Block):
 
     many: Count
     few: Count
-    bins: Count
+    bins: Held
 
     @model_validator(mode="after")
     def _in_order(self) -> LongTailTest:

@@ -47,6 +47,7 @@ RULES = (
     Rule(r"make run ARGS='--grid mine'|dvc repro grids/mine/dvc\.yaml", before=MINE),
     Rule(r"make run( ARGS=.*)?"),
     Rule(r"make grid NAME=.*"),
+    Rule(r"python -m stages\.validate"),
     Rule(r"make ui", stays="Prefect"),
     Rule(r"dvc repro( .*)?"),
     Rule(r"dvc (metrics|params) diff"),

@@ -36,7 +36,7 @@ def test_default_settings_from_prepare_to_report_and_nothing_twice(
     (longtail / "params.yaml").write_text(source.read_text())
     edit(longtail / "params.yaml", only)
     stages = {f"{stage}@{run}" for stage in ("train", "evaluate", "export") for run in RUNS}
-    assert ran(repro()) == stages | {"validate", f"prepare@{TASK}", "report"}
+    assert ran(repro()) == stages | {"validate@params", f"prepare@{TASK}", "report"}
     for run in RUNS:
         metrics = json.loads(
             (longtail / f"artifacts/evaluate/quick/{run}/metrics.json").read_text()
@@ -52,4 +52,4 @@ def test_default_settings_from_prepare_to_report_and_nothing_twice(
     assert ran(repro()) == set()
     edit(longtail / "params.yaml", lambda p: p["tasks"][TASK]["test"].update(few=4))
     again = {f"{stage}@{run}" for stage in ("evaluate", "export") for run in RUNS}
-    assert ran(repro()) <= again | {"validate", "report"}
+    assert ran(repro()) <= again | {"validate@params", "report"}

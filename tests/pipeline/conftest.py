@@ -31,7 +31,7 @@ def toys(tmp_path_factory):
     commit(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        head = dvc.Chain(["validate", "prepare@glyphs"])
+        head = dvc.Chain(["validate@params", "prepare@glyphs"])
         assert [head.follow(stage) for stage in head.stages] == [Outcome.RAN] * 2
     return folder
 

@@ -49,12 +49,12 @@ def test_stages_run_then_are_unchanged_then_one_is_changed_and_restored(prepared
     assert follow(chain(RUN)) == [Outcome.RAN] * 3
     assert follow(chain(RUN)) == [Outcome.UNCHANGED] * 3
     set_horizon(7)
-    assert dvc.stale(["validate", *chain(RUN)]) == {"validate"}
-    follow(["validate"])
-    assert dvc.stale(["validate", *chain(RUN)]) == set(chain(RUN))
+    assert dvc.stale(["validate@params", *chain(RUN)]) == {"validate@params"}
+    follow(["validate@params"])
+    assert dvc.stale(["validate@params", *chain(RUN)]) == set(chain(RUN))
     assert follow(chain(RUN))[0] is Outcome.RAN
     set_horizon(5)
-    follow(["validate"])
+    follow(["validate@params"])
     assert follow(chain(RUN)) == [Outcome.RESTORED] * 3
     assert dvc.stale(chain(RUN)) == set()
 

@@ -83,11 +83,18 @@ def test_an_edit_runs_just_what_it_changes(recorded: Path) -> None:
     def after(file: str, text: str) -> set[str]:
         with Path(file).open("a") as opened:
             opened.write(text)
-        assert "validate" in dvc("status", "dvc.yaml")
+        assert "validate@params" in dvc("status", "dvc.yaml")
         return ran(dvc("repro"))
 
     changed = after("lazyleap/estimators/exact.py", "# another file\n")
-    assert changed == {"validate", f"train@{RUNS[1]}", "report"}  # of a record with another time
-    assert after("params.yaml", "# a comment\n") == {"validate", "report"}  # which read all of it
-    assert after("extensions/mine.py", "# that nothing uses\n") == {"validate"}
+    assert changed == {
+        "validate@params",
+        f"train@{RUNS[1]}",
+        "report",
+    }  # of a record with another time
+    assert after("params.yaml", "# a comment\n") == {
+        "validate@params",
+        "report",
+    }  # which read all of it
+    assert after("extensions/mine.py", "# that nothing uses\n") == {"validate@params"}
     assert "up to date" in dvc("status", "dvc.yaml")

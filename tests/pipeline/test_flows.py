@@ -69,7 +69,7 @@ def test_the_second_run_is_all_cached_and_one_change_trains_one_setting(toy, not
     first = run()
     assert first.name == "Completed"
     every = {f"{stage}@{name}" for stage in STAGES for name in RUNS}
-    named = {"validate", "prepare@glyphs", "report", *RUNS, *every}
+    named = {"validate@params", "prepare@glyphs", "report", *RUNS, *every}
     assert states(first, len(named)) == dict.fromkeys(named, "Completed")
     assert notes.ended[LAZY] == ("done", "accuracy@1 50.0 (49.0 .. 52.0) %")
 
@@ -121,7 +121,7 @@ def test_the_time_budget_puts_off_and_the_next_run_goes_on(prepared, notes, monk
 
 def test_only_chooses_settings_by_pattern(prepared):
     assert set(states(run(only="*exact*"), 7)) == {
-        *("validate", "prepare@glyphs", EXACT, "report"),
+        *("validate@params", "prepare@glyphs", EXACT, "report"),
         *(f"{stage}@{EXACT}" for stage in STAGES),
     }
 

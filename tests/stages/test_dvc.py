@@ -69,7 +69,7 @@ def test_one_changed_horizon_trains_one_run_and_put_back_none(project: Path) -> 
     before = trained()
     edit(project / "params.yaml", lambda p: p["runs"][RUN].update(horizon=3))
     assert ran(repro()) == {
-        "validate", f"train@{RUN}", f"evaluate@{RUN}", f"export@{RUN}", "report"
+        "validate@params", f"train@{RUN}", f"evaluate@{RUN}", f"export@{RUN}", "report"
     }  # fmt: skip
     assert trained() != before
     edit(project / "params.yaml", lambda p: p["runs"][RUN].update(horizon=5))

@@ -49,7 +49,7 @@ def test_the_plan_waits_for_the_classifiers_of_its_task(small):
         *(f"target@{name}" for name in TARGETS),
     ]
     head = wanted.head()
-    assert list(head) == ["validate", f"prepare@{TASK}", *names]
+    assert list(head) == ["validate@params", f"prepare@{TASK}", *names]
     assert all(head[name] == [f"prepare@{TASK}"] for name in names)
     assert wanted.needs(ZOO) == [f"prepare@{TASK}", *names]
 
@@ -59,14 +59,14 @@ def test_only_what_depends_on_a_classifier_runs_again(small):
     ends = [f"evaluate@{META}"]
     first = {f"surrogate@{name}" for name in SURROGATES} | {f"target@{TARGETS[0]}"}
     meta = {f"train@{META}", f"evaluate@{META}"}
-    assert repro(*ends) == {"validate", f"prepare@{TASK}"} | first | meta
+    assert repro(*ends) == {"validate@params", f"prepare@{TASK}"} | first | meta
 
     own = defined("Of attacks") - {"triplets/TARGET"}
     tags = logged(small / f"artifacts/record/quick/{META}/tensorboard")
     assert own <= tags <= own | defined(ALL)
 
     edit(small / "params.yaml", lambda p: p["targets"][TARGETS[0]].update(seed=7))
-    assert repro(*ends) == {"validate", f"target@{TARGETS[0]}", f"evaluate@{META}"}
+    assert repro(*ends) == {"validate@params", f"target@{TARGETS[0]}", f"evaluate@{META}"}
 
     def change(params):
         params["surrogates"].pop(SURROGATES[0])  # a folder that lost one is another folder
@@ -74,7 +74,7 @@ def test_only_what_depends_on_a_classifier_runs_again(small):
         params["targets"]["more"] = params["targets"][TARGETS[0]] | more
 
     edit(small / "params.yaml", change)
-    assert repro("target@more", *ends) == {"validate", "target@more"} | meta
+    assert repro("target@more", *ends) == {"validate@params", "target@more"} | meta
     metrics = json.loads(Path(f"artifacts/evaluate/quick/{META}/metrics.json").read_text())
     assert {"success@more", f"success@{TARGETS[0]}"} <= set(metrics["metrics"])
 
@@ -88,7 +88,7 @@ def test_a_model_that_torch_exported_is_taken_in_with_its_weights_which_count(sm
     torch.onnx.export(network.eval(), inputs, "mine/mine.onnx", **options)
     edit(small / "params.yaml", lambda p: users_target(p, source="mine"))
     stages = repro("target@mine")
-    assert stages == {"validate", f"prepare@{TASK}", "target@mine"}
+    assert stages == {"validate@params", f"prepare@{TASK}", "target@mine"}
     kept = small / f"data/prepare/quick/{TASK}/test/targets/mine"
     assert {path.name for path in kept.iterdir()} == {
         "model.onnx", "mine.onnx.data", "classifier.json",
