@@ -38,24 +38,10 @@ check: setup  ## ruff and mypy --strict
 	@$(python) -m mypy --strict
 
 ui: setup  ## Prefect's pages on port 4200 and TensorBoard on port 6006, until Ctrl-C
-	@echo "Prefect: http://127.0.0.1:$(PREFECT_PORT)    TensorBoard: http://127.0.0.1:$(TENSORBOARD_PORT)"
-	@echo "Runs show up live with: PREFECT_API_URL=http://127.0.0.1:$(PREFECT_PORT)/api make run"
-	@trap 'kill 0' INT TERM EXIT; \
-	mkdir -p artifacts/record artifacts/evaluate .scratch; \
-	$(python) -m tensorboard.main --logdir_spec finished:artifacts/record,attacks:artifacts/evaluate,running:.scratch \
-	  --port $(TENSORBOARD_PORT) 2>/dev/null & \
-	DO_NOT_TRACK=1 PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} \
-	PREFECT_SERVER_UI_API_URL=http://127.0.0.1:$(PREFECT_PORT)/api \
-	$(python) -m prefect server start --host 127.0.0.1 --port $(PREFECT_PORT)
+	@$(python) -m pipeline ui --port $(PREFECT_PORT) --tensorboard $(TENSORBOARD_PORT)
 
-grid:  ## start or refresh grids/NAME: the same pipeline for parameters of its own; NAME=omniglot
-	@case "$$NAME" in ''|-*|*[!a-z0-9-]*) echo "error: make grid NAME=name, of a-z, 0-9 and -" >&2; exit 2;; esac
-	@mkdir -p grids/$(NAME)
-	@cp dvc.yaml grids/$(NAME)/dvc.yaml
-	@test -e grids/$(NAME)/params.yaml || sed \
-	  -e 's|^root: [^ ]*|root: ../..|' -e 's|^here: [^ ]*|here: grids/$(NAME)/|' \
-	  -e 's|^grid: [^ ]*|grid: $(NAME)|' params.yaml > grids/$(NAME)/params.yaml
-	@echo "grids/$(NAME): edit params.yaml there, then: make run ARGS='--grid $(NAME)'"
+grid: setup  ## start or refresh grids/NAME: the same pipeline for parameters of its own; NAME=omniglot
+	@$(python) -m pipeline grid new -- "$$NAME"
 
 setup: $(installed)
 
@@ -66,6 +52,7 @@ endif
 $(installed): | $(python)
 	@echo "Installing the pinned packages into $(VENV): some gigabytes, once, 3 to 10 minutes ..."
 	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(python) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@cp requirements.lock $@
 
 $(python):

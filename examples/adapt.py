@@ -23,6 +23,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -38,16 +39,34 @@ class RefusedError(ValueError):
     """An input that has no meaningful answer; the message says which and why."""
 
 
+class Answer(NamedTuple):
+    """A query, its likeliest class, and the probability of each."""
+
+    image: str
+    label: str
+    probabilities: dict[str, float]
+
+
 class Learner:
     """A file that `python -m stages.export` wrote, and what it recommends."""
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise RefusedError(f"{path} does not exist")
-        self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        providers = ["CPUExecutionProvider"]
+        try:
+            self.session = onnxruntime.InferenceSession(str(path), providers=providers)
+        except Exception as error:  # its exceptions have no common base but this one
+            reason = str(error).splitlines()[0]
+            raise RefusedError(f"{path} is not an ONNX model ({reason})") from error
         facts = self.session.get_modelmeta().custom_metadata_map
-        self.classes, self.image = int(facts["classes"]), json.loads(facts["image"])
-        self.steps, self.rate = int(facts["adaptation_steps"]), float(facts["inner_lr"])
+        try:
+            self.classes, self.image = int(facts["classes"]), json.loads(facts["image"])
+            self.steps, self.rate = int(facts["adaptation_steps"]), float(facts["inner_lr"])
+        except (KeyError, ValueError) as error:
+            raise RefusedError(
+                f"{path} learns no classes: it is no adapt.onnx ({error})"
+            ) from error
 
     def learn(
         self,
@@ -173,6 +192,12 @@ def readable(
     return found, refused
 
 
+def line(answer: Answer) -> str:
+    """The same for people."""
+    each = "  ".join(f"{name} {p:.3f}" for name, p in answer.probabilities.items())
+    return f"{Path(answer.image).name}: {answer.label}  ({each})"
+
+
 def main(arguments: argparse.Namespace) -> int:
     """Print what each query is; the exit code."""
     learner = Learner(arguments.model)
@@ -186,9 +211,14 @@ def main(arguments: argparse.Namespace) -> int:
     asked = np.stack(list(queries.values()))
     answers = learner.learn(shown, labels, asked, arguments.steps, arguments.rate)
     names = list(support)
-    for path, row in zip(queries, answers, strict=True):
-        each = "  ".join(f"{name} {p:.3f}" for name, p in zip(names, row, strict=True))
-        print(f"{path.name}: {names[int(row.argmax())]}  ({each})")
+    found = [
+        Answer(str(path), names[int(row.argmax())], dict(zip(names, map(float, row), strict=True)))
+        for path, row in zip(queries, answers, strict=True)
+    ]
+    if arguments.json:
+        print(json.dumps([answer._asdict() for answer in found], indent=1, ensure_ascii=False))
+    else:
+        print(*map(line, found), sep="\n")
     for sentence in refused:
         print(f"error: {sentence}", file=sys.stderr)
     return UNANSWERED if refused else 0
@@ -203,6 +233,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, help="inner steps (recommended by the file)")
     parser.add_argument("--rate", type=float, help="inner rate (recommended by the file)")
     parser.add_argument("--invert", action="store_true", help="dark ink on light paper")
+    parser.add_argument("--json", action="store_true", help="answer with one JSON document")
     return parser.parse_args(words)
 
 

@@ -8,10 +8,11 @@ PREFECT_API_URL, PREFECT_HOME or PREFECT_PROFILE is left with what they chose.
 from __future__ import annotations
 
 import os
-from pathlib import Path
+
+from pipeline import project
 
 _CHOSEN = ("PREFECT_API_URL", "PREFECT_HOME", "PREFECT_PROFILE")
 
 os.environ.setdefault("DO_NOT_TRACK", "1")  # no usage statistics from Prefect's client
-if not any(name in os.environ for name in _CHOSEN):
-    os.environ["PREFECT_HOME"] = str(Path(__file__).resolve().parents[1] / ".prefect")
+if not any(name in os.environ for name in _CHOSEN) and (_root := project.root()):
+    os.environ["PREFECT_HOME"] = str(_root / ".prefect")

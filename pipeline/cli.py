@@ -1,47 +1,43 @@
-"""The command line of the flow: ``python -m pipeline run``.
+"""The command line, ``lazyleap`` or ``python -m pipeline``: what each command is called and takes.
 
-Prefect is imported, and its server started, only when there is something to do.
+What a command does is imported when it is called; Prefect is, and its server started, only where
+there is something to do.
 """
 
 from __future__ import annotations
 
 import signal
 import sys
-import traceback
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TextIO
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from lazyleap.errors import InputError
-from pipeline import dvc
-from pipeline.console import Terminal, summary
-from pipeline.log import log_to
-from pipeline.outcomes import GridError
-from pipeline.plan import Plan, plan
-from stages import folders
-from stages.program import BAD_INPUT, OUT_OF_TIME
+from pipeline import project
+from pipeline.commands.answers import give
+from pipeline.commands.options import (
+    Budget,
+    Cron,
+    Grid,
+    Jobs,
+    Json,
+    Model,
+    Only,
+    Run,
+    Timeout,
+)
 
-LOG = Path("logs/prefect.log")
-WIDTH = 120  # columns where there is no terminal
-STOPPED = 130  # as a shell says of Ctrl-C
+BAD_INPUT, STOPPED = 2, 130  # 130: as a shell says of Ctrl-C
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+grids = typer.Typer(no_args_is_help=True, help="Begin or list sets of settings.")
+app.add_typer(grids, name="grid")
 
-Grid = Annotated[
-    str | None, typer.Option(help="A folder of grids/; without it the top params.yaml.")
-]
-Only = Annotated[str | None, typer.Option(help="A pattern of run names, such as 'maml-*'.")]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Settings side by side; default: the cores.")]
-Budget = Annotated[
-    float | None, typer.Option(min=1, help="Seconds; the next run goes on from there.")
-]
-Timeout = Annotated[
-    float | None, typer.Option(min=1, help="Seconds after which a stage is killed.")
-]
-Cron = Annotated[str, typer.Option(help="When, in cron's five fields, UTC.")]
+
+@app.callback()
+def about() -> None:
+    """Long-horizon gradient-based meta-learning: a student explores, a teacher leaps."""
 
 
 @app.command()
@@ -51,80 +47,166 @@ def run(
     jobs: Jobs = None,
     max_seconds: Budget = None,
     timeout: Timeout = None,
+    json: Json = False,
 ) -> None:
-    """Bring every setting of a grid up to date, then show its table."""
-    chosen = _plan(grid, only)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    if chosen.is_done(dvc.stale(chosen.targets())):
-        count = f"all {len(chosen.runs)} settings" if len(chosen.runs) > 1 else chosen.runs[0]
-        console.print(f"{count} up to date", highlight=False)
-        code = 0
-    else:
-        code = _bring(console, chosen, grid, only, jobs, max_seconds, timeout)
-    if table := summary(folders.results(chosen.grid) / "summary.csv"):
-        console.print(table)
-    sys.exit(code)
+    """Bring every setting of a grid up to date, then show its table.
 
+    In an empty folder a project is laid out first.
+    """
+    from pipeline.commands import grids, running
 
-def _bring(console: Console, chosen: Plan, *options: Any) -> int:
-    """Let Prefect run the flow with ``options``; the exit code."""
-    stderr = log_to(LOG)
-    from pipeline.flows import grid_flow
-
-    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
-    terminal = Terminal(console, ["data", *chosen.longest_first(), "report"])
-    try:
-        with terminal.open():
-            grid_flow(*options)
-    except GridError as error:
-        return _explain(console, error)
-    except KeyboardInterrupt:
-        _leave("stopped; what is finished is kept and the next run goes on", STOPPED, stderr)
-    except Exception as error:
-        traceback.print_exc()  # into the log
-        _leave(f"{type(error).__name__}: {error} (more in {LOG})", 1, stderr)
-    return 0
+    if project.root() is None and project.is_empty(Path()):
+        grids.begin()
+    project.enter()
+    given = running.Options(grid, only, jobs, max_seconds, timeout)
+    give(running.run(given, quiet=json), json)
 
 
 @app.command()
 def serve(cron: Cron, grid: Grid = None, only: Only = None, jobs: Jobs = None) -> None:
     """Bring a grid up to date on a schedule, until stopped."""
-    chosen = _plan(grid, only)
-    from pipeline import deploy
-    from pipeline.flows import grid_flow
+    from pipeline.commands import running
 
+    project.enter()
+    running.serve(cron, running.Options(grid, only, jobs))
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(envvar="PREFECT_PORT", help="Of Prefect's pages.")] = 4200,
+    tensorboard: Annotated[int, typer.Option(envvar="TENSORBOARD_PORT", help="Its port.")] = 6006,
+) -> None:
+    """Show Prefect's pages and TensorBoard, until stopped."""
+    from pipeline.commands import pages
+
+    project.enter()
+    sys.exit(pages.ui(port, tensorboard))
+
+
+@app.command()
+def status(grid: Grid = None, json: Json = False) -> None:
+    """Say of every setting whether it is up to date, at work, or still to do."""
+    from pipeline.commands import status
+
+    project.enter()
+    give(status.status(grid), json)
+
+
+@app.command()
+def show(run: Run, grid: Grid = None, json: Json = False) -> None:
+    """Show a finished run: its scores, what its training took, where its files are."""
+    from pipeline.commands import results
+
+    project.enter()
+    give(results.show(run, grid), json)
+
+
+@app.command()
+def compare(first: Run, second: Run, grid: Grid = None, json: Json = False) -> None:
+    """Compare the settings of two runs, over the seeds and test items that both have."""
+    from pipeline.commands import results
+
+    project.enter()
+    give(results.compare(first, second, grid), json)
+
+
+@grids.command("new")
+def grid_new(
+    name: Annotated[str | None, typer.Argument(help="Of a-z, 0-9 and -.")] = None,
+    json: Json = False,
+) -> None:
+    """Begin a grid with the parameters of the top one; outside of a project, a project."""
+    from pipeline.commands import grids
+
+    give(grids.new(name), json)
+
+
+@grids.command("list")
+def grid_list(json: Json = False) -> None:
+    """List the grids of this project."""
+    from pipeline.commands import grids
+
+    project.enter()
+    give(grids.listed(), json)
+
+
+@app.command()
+def export(
+    run: Run,
+    to: Annotated[Path | None, typer.Option(help="An empty folder to copy the files to.")] = None,
+    grid: Grid = None,
+    json: Json = False,
+) -> None:
+    """Bring one run up to date and say where its ONNX files are, or copy them."""
+    from pipeline.commands import models, running
+
+    folder = to.resolve() if to else None
+    project.enter()
+    give(models.exported(running.finish(running.Options(grid, run)), run, folder), json)
+
+
+@app.command()
+def predict(
+    model: Model,
+    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
+    form: Annotated[
+        Literal["table", "csv", "json"] | None,
+        typer.Option("--format", help="Default: a table on a terminal, else csv."),
+    ] = None,
+    invert: Annotated[bool, typer.Option("--invert", help="Swap bright and dark.")] = False,
+    json: Json = False,
+) -> None:
+    """Label images with the model.onnx of a long-tailed run."""
+    from pipeline.commands import models
+
+    words = [str(model), *map(str, images), *(["--invert"] if invert else [])]
+    chosen = "json" if json else form
+    sys.exit(models.predict(words + (["--format", chosen] if chosen else [])))
+
+
+@app.command()
+def adapt(
+    model: Model,
+    support: Annotated[Path, typer.Argument(help="A folder a class, some images in each.")],
+    queries: Annotated[Path, typer.Argument(help="A folder of images to classify.")],
+    steps: Annotated[
+        int | None, typer.Option(help="Inner steps; the file recommends some.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Inner rate; the same.")] = None,
+    invert: Annotated[bool, typer.Option("--invert", help="Dark ink on light paper.")] = False,
+    json: Json = False,
+) -> None:
+    """Learn new classes from a few images with the adapt.onnx of a few-shot run."""
+    from pipeline.commands import models
+
+    words = [str(model), str(support), str(queries)]
+    words += [f"--steps={steps}"] if steps is not None else []
+    words += [f"--rate={rate}"] if rate is not None else []
+    words += ["--invert"] if invert else []
+    sys.exit(models.adapt(words + (["--json"] if json else [])))
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Say what is wrong with the installation or the project, and what mends it."""
+    from pipeline.commands import checks, doctor
+
+    if project.root() is not None:
+        project.enter()
+    give(doctor.doctor(checks.all_findings()), json)
+
+
+def main() -> None:
+    """Run the command line; a foreseen error is one sentence and an exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     try:
-        deploy.serve(grid_flow, chosen.grid, cron, {"grid": grid, "only": only, "jobs": jobs})
+        app()
     except InputError as error:
-        _leave(str(error), BAD_INPUT)
-
-
-def _plan(grid: str | None, only: str | None) -> Plan:
-    try:
-        return plan(grid, only)
-    except InputError as error:
-        _leave(str(error), BAD_INPUT)
-
-
-def _explain(console: Console, error: GridError) -> int:
-    """Say what failed, with the last lines of what its program did not foresee."""
-    for one in error.errors:
-        style = "red" if not error.out_of_time else "yellow"
-        console.print(f"[{style}]{escape(one.stage)}: {escape(one.sentence)}[/]", soft_wrap=True)
-        if one.tail and not one.foreseen:
-            console.print(escape(one.tail), style="dim", soft_wrap=True, highlight=False)
-    return OUT_OF_TIME if error.out_of_time else 1
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
 
 
 def _interrupt() -> None:
     raise KeyboardInterrupt
-
-
-def _leave(sentence: str, code: int, stderr: TextIO | None = None) -> NoReturn:
-    print(f"error: {sentence}", file=stderr or sys.stderr, flush=True)
-    sys.exit(code)
-
-
-def main() -> None:
-    """Run the command line."""
-    app()

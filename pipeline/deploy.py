@@ -39,9 +39,8 @@ def serve(flow: Flow[Any, Any], name: str, cron: str, parameters: dict[str, Any]
 @contextmanager
 def _server() -> Iterator[str]:
     """The configured server, the local one that runs already, or one for as long as this lasts."""
-    local = f"http://127.0.0.1:{os.environ.get('PREFECT_PORT', PORT)}/api"
-    url = PREFECT_API_URL.value() or local
-    if url != local or _answers(url):
+    local, url = _local(), configured()
+    if url != local or answers(url):
         yield url
         return
     server = _start(local)
@@ -62,13 +61,23 @@ def _start(url: str) -> subprocess.Popen[bytes]:
 
 def _wait(server: subprocess.Popen[bytes], url: str) -> None:
     until = time.monotonic() + START
-    while not _answers(url):
+    while not answers(url):
         if server.poll() is not None or time.monotonic() > until:
             raise InputError(f"PREFECT_PORT: no Prefect server came up at {url}")
         time.sleep(0.5)
 
 
-def _answers(url: str) -> bool:
+def configured() -> str:
+    """The address of the server that is configured, else of the local one, which may not run."""
+    return PREFECT_API_URL.value() or _local()
+
+
+def _local() -> str:
+    return f"http://127.0.0.1:{os.environ.get('PREFECT_PORT', PORT)}/api"
+
+
+def answers(url: str) -> bool:
+    """Whether a Prefect server is there."""
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
             return bool(answer.status == 200)

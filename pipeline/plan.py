@@ -15,6 +15,7 @@ from lazyleap.errors import InputError, nearest
 from lazyleap.settings import Settings, load, resolve
 from pipeline import dvc
 from pipeline.outcomes import BudgetError
+from stages import code
 
 CHAIN = ("train", "evaluate", "export")  # the stages of one setting, in order
 FETCHED = "data/raw/"  # sources below this folder are made by a fetch stage
@@ -132,23 +133,19 @@ class Limits:
 def plan(grid: str | None = None, only: str | None = None) -> Plan:
     """Read and check the params.yaml of a grid (``None``: the top one) and choose its settings.
 
-    A grid's dvc.yaml, a copy of the top one, is written beside it.
+    Written beside it: a grid's dvc.yaml, a copy of the top one, and, where the code is installed
+    apart, the file that stands for it.
 
     Raises:
         InputError: in one sentence, if the file is wrong in any place or nothing matches.
     """
-    top = Path("params.yaml")
-    if grid is None or (grid not in _grids() and load(top).grid == grid):
-        settings, prefix = load(top), ""
-    elif grid in _grids():
-        folder = Path("grids") / grid
-        settings, prefix = load(folder / "params.yaml"), f"{folder}/dvc.yaml:"
-        _check_place(folder, settings)
-        copyfile("dvc.yaml", folder / "dvc.yaml")
-    else:
-        raise InputError(
-            f"--grid {grid}: no such grid; {nearest(grid, [load(top).grid, *_grids()])}"
-        )
+    code.refresh()
+    path = params_of(grid)
+    settings, prefix = load(path), ""
+    if path.parent != Path():
+        prefix = f"{path.parent}/dvc.yaml:"
+        _check_place(path.parent, settings)
+        copyfile("dvc.yaml", path.parent / "dvc.yaml")
     runs = tuple(run for run in settings.runs if fnmatchcase(run, only or "*"))
     if not runs:
         raise InputError(f"--only {only}: matches no run; {nearest(only or '', settings.runs)}")
@@ -169,6 +166,22 @@ def _check_place(folder: Path, settings: Settings) -> None:
             f"{folder / 'params.yaml'}: grid: must be '{folder.name}' as its folder is, not "
             f"'{settings.grid}', or two grids would write to the same place"
         )
+
+
+def params_of(grid: str | None) -> Path:
+    """The params.yaml of a folder of grids/, or the top one, which has a grid's name, too.
+
+    Raises:
+        InputError: if there is no such grid.
+    """
+    top = Path("params.yaml")
+    if grid is None:
+        return top
+    if grid in _grids():
+        return Path("grids") / grid / top
+    if (own := load(top).grid) == grid:
+        return top
+    raise InputError(f"--grid {grid}: no such grid; {nearest(grid, [own, *_grids()])}")
 
 
 def cores() -> int:

@@ -8,7 +8,7 @@ from a package which offers it lazily (PEP 562) and says there where it is from.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -17,10 +17,11 @@ class Sources:
     """Modules that lie below some folders; all others (torch, the standard library) are not seen.
 
     ``roots``: folders that Python imports from, the first that has a module being the one used.
+    ``homes``: packages that lie elsewhere, each with the folder it is in.
     """
 
-    def __init__(self, roots: Sequence[Path]) -> None:
-        self.roots = tuple(roots)
+    def __init__(self, roots: Sequence[Path], homes: Mapping[str, Path] | None = None) -> None:
+        self.roots, self.homes = tuple(roots), homes or {}
         self._modules: dict[str, Module | None] = {}
 
     def closure(self, *names: str) -> set[Path]:
@@ -38,7 +39,9 @@ class Sources:
         """The module of that name; None if it is not below the roots."""
         if name not in self._modules:
             place = Path(*name.split("."))
-            tried = (r / p for r in self.roots for p in (place / "__init__.py", f"{place}.py"))
+            home = self.homes.get(place.parts[0]) if place.parts else None
+            roots = self.roots if home is None else (home,)
+            tried = (r / p for r in roots for p in (place / "__init__.py", f"{place}.py"))
             path = next((path for path in tried if path.is_file()), None)
             self._modules[name] = Module(name, path) if path else None
         return self._modules[name]

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+import lazyleap
 from lazyleap.errors import InputError
 from stages import provenance
 
@@ -32,6 +33,7 @@ def describe(chosen: torch.device, threads: int, *inputs: str) -> dict[str, Any]
         "threads": threads,
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "lazyleap": lazyleap.__version__,
         "commit": provenance.commit(),
         "dirty": bool(changed),
         "uncommitted": changed,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-MADE_OF = ("lazyleap", "stages", "data", "dvc.yaml", "requirements.lock")
+MADE_OF = ("lazyleap", "lazyleap.lock", "stages", "data", "dvc.yaml", "requirements.lock")
 OTHER = (":!*dvc.lock", ":!*.ipynb")  # a run itself rewrites locks; nothing imports a notebook
 
 

@@ -6,7 +6,6 @@ and those that a parameter names. So a stage runs again when one of them changes
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,14 +17,15 @@ from lazyleap.errors import InputError, nearest
 from lazyleap.places import place
 from lazyleap.settings import Settings, load, resolve
 from lazyleap.views import task_view, users, view
-from stages import folders
+from stages import code, folders
 from stages.contents import Content
+from stages.digests import digest
 from stages.imports import Sources
 
 RUNS = ("train", "evaluate", "export")  # the stages of a setting
 CLASSIFIERS = {"surrogate": "surrogates", "target": "targets"}  # stages, and their blocks
 REGISTRY = Path("data/datasets.yaml")
-PAGE = Path("stages/reporting")  # templates and scripts lie there, too
+PAGE = "stages/reporting"  # templates and scripts lie there, too
 WATCHED = ("data/splits", "lazyleap", "stages")  # what dvc.yaml has validate look at
 
 
@@ -43,7 +43,7 @@ class Resolver:
 
     def __init__(self, params: str, settings: Settings) -> None:
         self.params, self.settings = params, settings
-        self.sources = Sources([Path(), Path(settings.extensions)])
+        self.sources = Sources([Path(), Path(settings.extensions)], code.homes())
         self._digests: dict[str, str] = {}
 
     def all(self) -> Iterator[Content]:
@@ -58,8 +58,8 @@ class Resolver:
         """What one is given; InputError if there is no such key."""
         given = self._given(stage, key)
         modules = [home.partition(":")[0] for home in (given.server, *given.code) if home]
-        code = self.sources.closure(f"stages.{stage}", *modules)
-        files = sorted({*map(Path.as_posix, code), *given.files})
+        imported = self.sources.closure(f"stages.{stage}", *modules)
+        files = sorted({*map(code.named, imported), *given.files})
         return {
             "stage": stage,
             "key": key,
@@ -81,12 +81,12 @@ class Resolver:
     def _run(self, stage: str, key: str) -> Given:
         setting = resolve(self.settings, key)
         seen = view(setting, stage)
-        code = [seen["algorithm_class"], *_places(seen)]
-        code += [seen["estimator_class"]] if "estimator_class" in seen else []
+        served = [seen["algorithm_class"], *_places(seen)]
+        served += [seen["estimator_class"]] if "estimator_class" in seen else []
         files = [*_named(setting.task, seen["task"]), *_named(setting.algorithm_options)]
         where = f"{self.params}: runs.{key}"
         server = registry.server(setting.task.kind, stage)
-        return Given(seen, server, tuple(code), self._watched(where, files))
+        return Given(seen, server, tuple(served), self._watched(where, files))
 
     def _task(self, key: str) -> Given:
         task = _pick(self.params, "tasks", self.settings.tasks, key)
@@ -94,8 +94,8 @@ class Resolver:
         parameters["download"] = download(task.dataset.source)
         parameters["reader"] = place(registry.find("reader", task.dataset.reader))
         files = self._watched(f"{self.params}: tasks.{key}", _named(task, parameters["task"]))
-        code = (parameters["reader"], *_places(parameters))
-        return Given(parameters, registry.server(task.kind, "prepare"), code, files)
+        served = (parameters["reader"], *_places(parameters))
+        return Given(parameters, registry.server(task.kind, "prepare"), served, files)
 
     def _classifier(self, stage: str, key: str) -> Given:
         block = CLASSIFIERS[stage]
@@ -108,9 +108,9 @@ class Resolver:
     def _report(self) -> Given:
         """Of the report, which reads all of params.yaml: what draws it."""
         kinds = dict.fromkeys(task.kind for task in self.settings.tasks.values())
-        code = tuple(registry.server(kind, "report") for kind in kinds)
-        page = [path for path in PAGE.iterdir() if path.is_file() and path.suffix != ".py"]
-        return Given({}, "", code, tuple(path.as_posix() for path in page))
+        served = tuple(registry.server(kind, "report") for kind in kinds)
+        page = [p for p in code.located(PAGE).iterdir() if p.is_file() and p.suffix != ".py"]
+        return Given({}, "", served, tuple(map(code.named, page)))
 
     def _watched(self, where: str, files: list[str]) -> tuple[str, ...]:
         """Files that a parameter names, which must be where DVC notices their change."""
@@ -125,26 +125,13 @@ class Resolver:
 
     def _digest(self, file: str) -> str:
         if file not in self._digests:
-            self._digests[file] = digest(Path(file))
+            self._digests[file] = digest(code.located(file))
         return self._digests[file]
 
 
 def of(params: str, stage: str, key: str) -> Content:
     """What a stage is given, by a whole params.yaml."""
     return Resolver(params, load(Path(params))).of(stage, key)
-
-
-def digest(path: Path) -> str:
-    """sha256 of a file, or of all files below a folder and their names; InputError if missing."""
-    total = hashlib.sha256()
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    try:
-        for file in files:
-            if file.is_file():
-                total.update(file.relative_to(path).as_posix().encode() + b"\0" + file.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
-    return total.hexdigest()[:16]
 
 
 def _places(seen: Content) -> list[str]:

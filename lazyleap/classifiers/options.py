@@ -16,11 +16,12 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 class Classifier(Block):
     """A small classifier that a stage trains: Adam with a rate falling to 0, cross-entropy.
 
-    ``source`` is what its DVC stage depends on: where the architectures are.
+    ``source`` is what its DVC stage depends on: where the architectures are, or, where the package
+    is installed apart from the project, the file that stands for it.
     """
 
     task: Name
-    source: Literal["lazyleap/models"]
+    source: Literal["lazyleap/models", "lazyleap.lock"]
     architecture: Literal["mlp", "lenet", "conv4", "resnet8", "vgg", "allconv"]
     width: Held
     epochs: Count

@@ -152,14 +152,22 @@ class _Parity(_Json):
 
 def checks(grid: str, run: Run) -> list[tuple[bool, str]]:
     """What was checked of a run, and whether it holds."""
-    score, dirty = run.score(run.metrics["primary"]), run.record.get("dirty")
-    found = [(not dirty, "uncommitted changes" if dirty else "committed code")]
+    score = run.score(run.metrics["primary"])
+    found = [_committed(run.record)]
     if score is not None and score.chance:
         found.append((False, score.chance))
     parity = folders.exported(grid, run.name) / "parity.json"
     if parity.is_file():
         found.append(_agreement(parse(parity, _Parity)))
     return found
+
+
+def _committed(record: Mapping[str, Any]) -> tuple[bool, str]:
+    if record.get("dirty"):
+        return False, "uncommitted changes"
+    if record.get("commit") == "unknown":  # of provenance.commit
+        return False, f"of no commit (lazyleap {record.get('lazyleap', 'of an unknown version')})"
+    return True, "committed code"
 
 
 def _agreement(parity: Mapping[str, Any]) -> tuple[bool, str]:

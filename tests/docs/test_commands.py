@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
@@ -9,8 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,12 +40,12 @@ class Rule(NamedTuple):
 
 LEAST = (("--rounds 3", ""), ("--out docs/results/", "--rounds 1 --horizons 1,2 --out work/"))
 SMALL = (("--episodes 600", "--episodes 2"), ("--episodes 300", "--episodes 2"))
-MINE = "make grid NAME=mine"
-OMNIGLOT = "make run ARGS='--grid omniglot'"
+MINE = "lazyleap grid new mine"
+OMNIGLOT = "lazyleap run --grid omniglot"
 RULES = (
     Rule(r"make (test|test-system|check|mutants|bench)|make VENV=path test"),
     Rule(r"python -m tests\.mutation .*"),
-    Rule(r"pip install \.|npm ci --prefix tests/report"),
+    Rule(r"pip install (\.|'lazyleap\[pipeline\]')|npm ci --prefix tests/report"),
     Rule(r"cd examples/web && npm ci && npm start"),
     Rule(r"make run ARGS='--grid mine'|dvc repro grids/mine/dvc\.yaml", before=MINE),
     Rule(r"make run( ARGS=.*)?"),
@@ -57,14 +60,23 @@ RULES = (
     Rule(r"dvc (push --run-cache|pull)", before="dvc remote add -f -d store ../store"),
     Rule(r"git checkout dvc\.lock"),
     Rule(r"prefect gcl update gpu --limit 2", before="prefect gcl create gpu --limit 1"),
-    Rule(r"python -m pipeline run .*"),
-    Rule(r"python -m pipeline serve .*", stays="every|cron|schedule"),
-    Rule(r"python -m stages\.export .*", (("RUN", LEARNED),)),
+    Rule(r"python -m pipeline"),
+    Rule(r"lazyleap --install-completion", (("--install-completion", "--show-completion bash"),)),
+    Rule(r"lazyleap (--help|run|status|doctor|show [a-z0-9-]+|grid new mine)"),
+    Rule(r"lazyleap compare maml-lazy-k5 maml-lazy-k10"),
+    Rule(r"lazyleap run --grid mine", before=MINE),
+    Rule(r"lazyleap run .*"),
+    Rule(r"lazyleap grid new", (("lazyleap", "mkdir -p ../new && cd ../new && lazyleap"),)),
+    Rule(r"lazyleap serve .*", stays="every|cron|schedule"),
+    Rule(r"lazyleap ui", stays="Prefect"),
+    Rule(r"lazyleap export .*", (("FOLDER", "$(mktemp -d)"),)),
+    Rule(r"lazyleap adapt .*", (("SUPPORT", "pictures"), ("QUERIES", "pictures/a"))),
     Rule(
-        r"python -m stages\.predict .*",
+        r"lazyleap predict .*",
         (("predict model.onnx", f"predict artifacts/export/quick/{LABELS}/model.onnx"),
          ("IMAGES", "pictures/*/*.png")),
     ),
+    Rule(r"python -m stages\.export .*", (("RUN", LEARNED),)),
     Rule(r"python examples/adapt\.py .*", (("SUPPORT", "pictures"), ("QUERIES", "pictures/a"))),
     Rule(r"python examples/web/bundle\.py .*"),
     Rule(r"python examples/sinusoid\.py", (
@@ -88,7 +100,9 @@ ELSEWHERE = {  # called by the continuous integration, or by tests of their own
     "make": ROOT / ".ci" / "run",
     "python -m tests.mutation": ROOT / "tests" / "mutation",
     "npm ci": ROOT / ".ci" / "run",
-    "pip install": ROOT / "tests" / "docs" / "test_commands.py",
+    "pip install .": ROOT / "tests" / "docs" / "test_commands.py",
+    "pip install 'lazyleap[pipeline]'": ROOT / "tests" / "pipeline" / "test_wheel.py",
+    "python -m pipeline": ROOT / "tests" / "pipeline" / "test_cli.py",
     "cd examples/web": ROOT / "tests" / "examples" / "test_web.py",
 }
 
@@ -125,9 +139,19 @@ def as_grid(name: str) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+@cache
+def script() -> Path:
+    """A folder with ``lazyleap``, as ``make setup`` puts it into the environment."""
+    folder = Path(tempfile.mkdtemp(prefix="lazyleap-script-"))
+    atexit.register(shutil.rmtree, folder)
+    (folder / "lazyleap").write_text('#!/bin/sh\nexec python -m pipeline "$@"\n')
+    (folder / "lazyleap").chmod(0o755)
+    return folder
+
+
 def environment() -> dict[str, str]:
     venv = Path(sys.prefix)
-    place = os.pathsep.join([str(venv / "bin"), os.environ["PATH"]])
+    place = os.pathsep.join([str(script()), str(venv / "bin"), os.environ["PATH"]])
     ports = {"PREFECT_PORT": str(free_port()), "TENSORBOARD_PORT": str(free_port())}
     return {**os.environ, **ports, "VENV": str(venv), "PATH": place, "PYTHONUNBUFFERED": "1"}
 

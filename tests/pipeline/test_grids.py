@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,8 @@ def test_a_grid_follows_the_schema_and_gets_a_copy_of_the_pipeline(grid, prepare
 
 
 def make(*arguments):
-    return subprocess.run(["make", *arguments], capture_output=True, text=True)
+    command = ["make", "-o", "setup", f"VENV={sys.prefix}", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_make_grid_writes_one_that_runs_beside_the_top_one(prepared):
@@ -42,11 +44,12 @@ def test_make_grid_writes_one_that_runs_beside_the_top_one(prepared):
 
 def test_make_grid_keeps_parameters_and_refuses_odd_names(prepared):
     make("grid", "NAME=mine")
-    Path("grids/mine/params.yaml").write_text("mine: own\n")
+    own = Path("grids/mine/params.yaml").read_text().replace("threads: 1", "threads: 2")
+    Path("grids/mine/params.yaml").write_text(own)
     Path("grids/mine/dvc.yaml").write_text("old\n")
     assert make("grid", "NAME=mine").returncode == 0
-    assert Path("grids/mine/params.yaml").read_text() == "mine: own\n"
+    assert Path("grids/mine/params.yaml").read_text() == own
     assert Path("grids/mine/dvc.yaml").read_bytes() == Path("dvc.yaml").read_bytes()
     refused = make("grid", "NAME=Mine.1")
     assert refused.returncode != 0
-    assert "error: make grid NAME=name" in refused.stderr
+    assert "error: grid 'Mine.1': a name is of a-z, 0-9 and -" in refused.stderr
