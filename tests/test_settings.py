@@ -102,6 +102,10 @@ CASES = {
         lambda p: p["surrogates"]["glyphs-mlp"].update(task="glyphs"),
         "surrogates.glyphs-mlp.task: 'glyphs' is no task of a kind with classifiers; did you",
     ),
+    "a surrogate of a long tail": (
+        lambda p: p["surrogates"]["glyphs-mlp"].update(task="glyphs-lt"),
+        "surrogates.glyphs-mlp.task: 'glyphs-lt' is no task of a kind with classifiers; did you",
+    ),
     "an unknown architecture": (
         lambda p: p["surrogates"]["glyphs-mlp"].update(architecture="mpl"),
         "surrogates.glyphs-mlp.architecture: ",

@@ -86,6 +86,20 @@ def test_estimators_refuse_an_update_that_they_would_get_wrong(optimizer, estima
         estimator(problem, case.theta(), tasks)
 
 
+def test_adams_small_number_stands_squared_inside_of_the_root():
+    start, one = {"a": torch.zeros(3).double()}, {"a": torch.ones(3).double()}
+    moved = Adam(eps=0.2).step(Adam().start(start), one, 0.1)
+    assert_same({"a": moved["a"]}, {"a": -0.1 / 1.04**0.5 * one["a"]}, rtol=1e-12)
+
+
+@pytest.mark.parametrize("key", ["beta1", "beta2"])
+def test_adam_refuses_a_mean_of_the_first_direction_alone(key):
+    assert Adam(**{key: 0.0})
+    for value in (1.0, -0.1):
+        with pytest.raises(InputError, match=f"{key} {value}: wants .* from 0 and below 1"):
+            Adam(**{key: value})
+
+
 def test_adam_has_a_gradient_where_a_direction_is_zero():
     phi = Adam().start({"a": torch.zeros(2, requires_grad=True)})
     moved = Adam().step(phi, {"a": torch.zeros(2, requires_grad=True)}, 0.1)

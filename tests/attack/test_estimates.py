@@ -69,6 +69,18 @@ def test_central_differences_are_the_derivatives(function, pictures, chunk) -> N
     assert oracle.queries.tolist() == [10, 0, 10, 10]
 
 
+@pytest.mark.parametrize(("chunk", "held"), [(9, [10] * 3), (29, [20, 10]), (30, [30])])
+def test_as_many_images_are_probed_at_once_as_the_chunk_holds(chunk, held) -> None:
+    x, seen = inside(3), []
+
+    def value(rows, probes):
+        seen.append(len(probes))
+        return linear(probes)
+
+    central_differences(value, torch.arange(3), x, coordinates(3, 5), width=WIDTH, chunk=chunk)
+    assert seen == held
+
+
 def test_at_an_edge_the_derivative_is_the_one_a_width_away() -> None:
     x = inside(1)
     x[0, 0, 0, 0], x[0, 1, 2, 3] = 0, 1

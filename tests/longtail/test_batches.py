@@ -50,6 +50,14 @@ def test_images_are_those_of_their_labels():
     torch.testing.assert_close(grey, batch.targets.float())
 
 
+def test_labels_are_the_examples_own():
+    labels = np.arange(COUNT, dtype=np.int64)
+    pixels = examples().pixels
+    found = Examples(pixels, labels, np.arange(COUNT), flip=False, pad=0)
+    labels[:] = 7
+    assert found.batch(np.array([2, 5]), None).targets.tolist() == [2, 5]
+
+
 def test_a_batch_larger_than_the_data_is_refused():
     with pytest.raises(InputError, match="batch 21: more than the 20 training images"):
         Stream(examples(), 21, seed=0, ahead=0)

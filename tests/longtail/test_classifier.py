@@ -73,6 +73,18 @@ def test_it_moves_as_torchs_sgd_with_momentum_decay_and_schedule():
         torch.testing.assert_close(tensor, expected[name], rtol=1e-9, atol=1e-11)
 
 
+def test_weights_that_follow_the_losses_are_constants_of_the_step():
+    data, plain = batch(0, CLASSES), network(running=True).train()
+    state = Classifier(deepcopy(plain), descent(momentum=0.0, weight_decay=0.0))
+    before = copy(state.parameters)
+    state.step(7, data, cross_entropy, lambda each: each.square())
+    each = cross_entropy(plain(data.inputs), data.targets)
+    (each.detach().square() * each).sum().backward()
+    for name, parameter in plain.named_parameters():
+        moved = state.parameters[name] - before[name]
+        torch.testing.assert_close(moved, -0.1 * parameter.grad, rtol=1e-9, atol=1e-12)
+
+
 def weighted(kind: str, estimator, horizon: int, patience: int = 50) -> WeightedLearner:
     torch.manual_seed(0)
     state = Classifier(network(running=True), descent())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from lazyleap.longtail import train as stage
+from lazyleap.longtail.network import network
 from lazyleap.longtail.profile import LongTail
 from tests.handmade import CPU, float64, images, prepared, seen, setting, trained
 from tests.oracles import weighting as oracle
@@ -99,6 +101,25 @@ def project(folder, way: Way):
     LongTail(kept, meta, np.array(COUNTS)).save(data.folder / "longtail.npz")
     batch = seen(train, data.info)[meta], torch.from_numpy(train.labels[meta])
     return ours, data, batch
+
+
+def test_a_classifier_starts_where_its_seed_says_and_the_rarest_classes_are_shown(tmp_path):
+    """The seed is PCG64 of sha256("SEED/network"); of five classes the rarest three are shown."""
+    ours, _, _ = project(tmp_path, WAYS["cross-entropy"])
+    train = images(1, [6, 3, 5, 4, 7], 32)
+    data = prepared(tmp_path / "five", train=train)
+    rows = np.arange(len(train.labels))
+    LongTail(rows, rows[::4], np.array([6, 3, 5, 4, 7])).save(data.folder / "longtail.npz")
+    learner = stage.learner(ours, data, CPU)
+    ((_, cells),) = stage.pictures(learner).items()
+    rarest = [np.flatnonzero(train.labels == c)[:3] for c in (1, 3, 2)]
+    expected = torch.stack([seen(train, data.info)[rows].float() for rows in rarest])
+    torch.testing.assert_close(cells, expected)
+
+    key = int.from_bytes(hashlib.sha256(b"3/network").digest(), "little")
+    torch.manual_seed(int(np.random.Generator(np.random.PCG64(key)).integers(2**62)))
+    fresh = network(ours, 5, data.info, running=True)
+    assert_same(learner.classifier.parameters, dict(fresh.named_parameters()), rtol=0, atol=0)
 
 
 def parted(theta):

@@ -103,26 +103,26 @@ class Notes(ast.NodeTransformer):
 def killers(
     reach: dict[str, dict[str, Any]], file: str, lines: tuple[int, int], seconds: float
 ) -> list[str]:
-    """Tests that reach the lines, of many files in turn, the quickest first; ``seconds`` in all.
+    """Tests that reach the lines, the likeliest first; ``seconds`` in all.
 
-    Where no test reaches them (they ran at import), those that reach the file.
+    Likely to notice a fault soon is a quick test, one that reaches little else, and one that is
+    named after the file. Where no test reaches the lines (they ran at import), those that reach
+    the file.
     """
     name = file.removeprefix("lazyleap/")
     near = {test: one for test, one in reach.items() if name in one["files"]}
     wanted = set(range(lines[0], lines[1] + 1))
     there = {t: one for t, one in near.items() if not wanted.isdisjoint(one["files"][name])}
-    by_file: dict[str, list[str]] = {}
-    for test in sorted(there or near, key=lambda t: near[t]["seconds"]):
-        by_file.setdefault(test.split("::")[0], []).append(test)
-    rounds = [
-        (place, near[test]["seconds"], test)
-        for tests in by_file.values()
-        for place, test in enumerate(tests)
-    ]
     found, spent = [], 0.0
-    for _, cost, test in sorted(rounds):
-        if spent + cost > seconds and found:
+    for test, one in sorted((there or near).items(), key=lambda item: _price(*item, name)):
+        if spent + one["seconds"] > seconds and found:
             continue
         found.append(test)
-        spent += cost
+        spent += one["seconds"]
     return found
+
+
+def _price(test: str, one: dict[str, Any], name: str) -> tuple[float, str]:
+    broad = 1 + sum(map(len, one["files"].values())) / 300
+    its_own = test.split("::")[0].endswith(f"/test_{Path(name).name}")
+    return one["seconds"] * broad * (0.15 if its_own else 1), test

@@ -70,21 +70,26 @@ def test_words_annotations_and_assertions_are_left_alone():
         assert mutant.inside == "f"
 
 
-def test_killers_reach_the_line_and_the_quickest_of_each_file_come_first():
-    def one(seconds, *lines):
-        return {"seconds": seconds, "files": {"a.py": list(lines)}}
+def test_killers_reach_the_line_and_the_likeliest_come_first():
+    def one(seconds, *lines, others=0):
+        return {"seconds": seconds, "files": {"x/a.py": list(lines), "b.py": list(range(others))}}
 
     reach = {
-        "t1::slow": one(3, 5),
-        "t1::quick": one(1, 5, 6),
-        "t1::other": one(0, 9),
-        "t2::middle": one(2, 6),
-        "t3::elsewhere": {"seconds": 0, "files": {"b.py": [5]}},
+        "tests/test_t1.py::slow": one(3, 5),
+        "tests/test_t1.py::quick": one(1, 5, 6),
+        "tests/test_t1.py::other": one(0, 9),
+        "tests/test_t2.py::broad": one(1, 6, others=600),
+        "tests/x/test_a.py::its_own": one(4, 6),
+        "tests/test_t3.py::elsewhere": {"seconds": 0, "files": {"b.py": [5]}},
     }
-    assert killers(reach, "lazyleap/a.py", (5, 6), 60) == ["t1::quick", "t2::middle", "t1::slow"]
-    assert killers(reach, "lazyleap/a.py", (5, 6), 4.5) == ["t1::quick", "t2::middle"]
-    at_import = killers(reach, "lazyleap/a.py", (1, 1), 60)
-    assert at_import == ["t1::other", "t2::middle", "t1::quick", "t1::slow"]
+    quick, broad, slow = (
+        f"tests/test_{n}" for n in ("t1.py::quick", "t2.py::broad", "t1.py::slow")
+    )
+    own, other = "tests/x/test_a.py::its_own", "tests/test_t1.py::other"
+    assert killers(reach, "lazyleap/x/a.py", (5, 6), 60) == [own, quick, broad, slow]
+    assert killers(reach, "lazyleap/x/a.py", (5, 6), 6.5) == [own, quick, broad]
+    at_import = killers(reach, "lazyleap/x/a.py", (1, 1), 60)
+    assert at_import == [other, own, quick, broad, slow]
     assert killers(reach, "lazyleap/c.py", (1, 1), 60) == []
 
 
