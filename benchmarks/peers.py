@@ -285,7 +285,7 @@ def memory(ks: Sequence[int], size: Size) -> pd.DataFrame:
 
 def _remembered(cell: Cell, size: Size) -> tuple[float, float]:
     torch.set_num_threads(1)
-    step_of((cell[0], 1), size._replace(width=1))()  # loads libraries
+    step_of((cell[0], 1), size)()  # loads libraries, and what they keep
     step = step_of(cell, size)
     before = peak_memory_mib()
     step()
