@@ -41,7 +41,7 @@ class Rule(NamedTuple):
 LEAST = (("--rounds 3", ""), ("--out docs/results/", "--rounds 1 --horizons 1,2 --out work/"))
 SMALL = (("--episodes 600", "--episodes 2"), ("--episodes 300", "--episodes 2"))
 NEW = 'export PYTHONPATH="$PWD"; mkdir -p ../new && cd ../new'
-RECORDED = "git checkout -q -- params.yaml dvc.lock && dvc checkout -q"  # whatever was tried since
+RECORDED = "git checkout -q -- params.yaml dvc.lock && dvc repro -q"  # whatever was tried since
 MINE = "lazyleap grid new mine"
 OMNIGLOT = "lazyleap run --grid omniglot"
 RULES = (
@@ -63,7 +63,7 @@ RULES = (
     Rule(r"git checkout dvc\.lock"),
     Rule(r"prefect gcl update gpu --limit 2", before="prefect gcl create gpu --limit 1"),
     Rule(r"python -m pipeline"),
-    Rule(r"lazyleap --install-completion", (("--install-completion", "--show-completion && true"),)),
+    Rule(r"lazyleap --install-completion", (("--install-completion", "--show-completion && :"),)),
     Rule(r"lazyleap (--help|run|status|doctor|show [a-z0-9-]+|grid new mine)"),
     Rule(r"lazyleap compare maml-lazy-k5 maml-lazy-k10", before=RECORDED),
     Rule(r"lazyleap run --grid mine", before=MINE),
