@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-EVENTS = {"finished": "artifacts/record", "attacks": "artifacts/evaluate", "running": ".scratch"}
+EVENTS = {"finished": "artifacts/record", "tested": "artifacts/evaluate", "running": ".scratch"}
 GRACE = 10.0  # seconds between asking a page's program to end and ending it
 
 
