@@ -38,12 +38,17 @@ def tags_of(grid: Plan, run: str) -> list[str]:
     return [grid.grid, one.task, one.algorithm, one.estimator, f"k={one.horizon}"]
 
 
-def outcome_of(grid: Plan, ended: Mapping[str, Ended]) -> str:
-    """A flow run's name when it has ended, such as ``quick: 19 ran, 2 failed``."""
+def outcome_of(grid: Plan, ended: Mapping[str, Ended], failed: bool) -> str:
+    """A flow run's name when it has ended, such as ``quick: 19 ran, 2 failed``.
+
+    ``failed``: whether anything did, which may be what is no setting's, the report.
+    """
     counts = Counter(one.word for one in ended.values())
     first = [word for word in BROKEN if word in counts]
     words = [*[word for word in counts if word not in BROKEN], *first]
-    return f"{grid.grid}: {', '.join(f'{counts[word]} {word}' for word in words)}"
+    said = [f"{counts[word]} {word}" for word in words]
+    said += ["report failed"] if failed and not first else []
+    return f"{grid.grid}: {', '.join(said)}"
 
 
 def rows(grid: Plan, ended: Mapping[str, Ended]) -> list[dict[str, str]]:
@@ -77,4 +82,6 @@ def mark(grid: Plan, ended: Mapping[str, Ended], errors: Sequence[StageError]) -
     one = flow_run.id
     if one is not None:
         with get_client(sync_client=True) as client:
-            client.update_flow_run(one, name=outcome_of(grid, ended), tags=[grid.grid])
+            client.update_flow_run(
+                one, name=outcome_of(grid, ended, bool(errors)), tags=[grid.grid]
+            )
