@@ -49,8 +49,8 @@ def may_help(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
 def stage(name: str, line: str, chain: dvc.Chain | None) -> State[Outcome]:
     """Bring one stage up to date; ``chain=None``: it is known to be. ``line``: for the watcher.
 
-    Raises:
-        StageError: with the stage's sentence and last lines.
+    What fails is a Failed state that holds its StageError. Raising it would make Prefect mark the
+    setting's finished stages as rolled back.
     """
     if chain is None:
         return _brought(name, Outcome.UNCHANGED)
@@ -61,7 +61,10 @@ def stage(name: str, line: str, chain: dvc.Chain | None) -> State[Outcome]:
         log.info(text)
         watching().hear(line, text)
 
-    return _brought(name, chain.follow(name, emit))
+    try:
+        return _brought(name, chain.follow(name, emit))
+    except StageError as error:
+        return _broken(error)
 
 
 @task(task_run_name="{run}", cache_policy=NO_CACHE)
@@ -84,8 +87,7 @@ def setting(grid: Plan, run: str, stale: set[str] | None, limits: Limits) -> Sta
                     outcomes += [_do(name, run, chain) for name in names[done:]]
     except StageError as error:
         _ended(run, error)
-        # Not raised: Prefect would mark those of its stages that are done as rolled back.
-        return Failed(message=str(error), data=error)
+        return _broken(error)
     outcome, score = overall(outcomes), result(grid.grid, run)
     _ended(run, outcome, score)
     return _brought(run, outcome, score)
@@ -216,6 +218,11 @@ def _brought(name: str, outcome: Outcome, score: str = "") -> State[Outcome]:
     kind = "Completed" if outcome is Outcome.RAN else "Cached"
     message = f"{name}: {outcome}" + (f", {score}" if score else "")
     return Completed(name=kind, message=message, data=outcome)
+
+
+def _broken(error: StageError) -> State[Outcome]:
+    """Failed, or what else it is called; the state's result is the error."""
+    return Failed(name=_word(error).capitalize(), message=str(error), data=error)
 
 
 def _ends(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,7 @@ from pipeline.commands.folders import look
 from pipeline.commands.recipes import Recipe, text
 from pipeline.plan import plan
 from tests.classifiers.test_session import BYTES, IMAGE, SHAPES, model
+from tests.conftest import ROOT
 
 
 def draw(folder: Path, counts: dict[str, int], mode: str = "RGB") -> Path:
@@ -171,8 +175,11 @@ def test_a_classifier_outside_of_the_project_is_attacked(empty: Path, monkeypatc
     (empty / "work").mkdir()
     monkeypatch.chdir(empty / "work")
     words = ["attack", str(source), "../photos", "--budget", "30", "--count", "3", "--json"]
-    project_of = CliRunner().invoke(app, words, catch_exceptions=False)
-    found = json.loads(project_of.output)
+    command = [sys.executable, "-m", "pipeline", *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
     assert (found["grid"], found["errors"]) == ("attack-net", [])
     assert {row["run"]: row["metric"] for row in found["results"]} == {
         "square": "success",
