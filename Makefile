@@ -8,10 +8,11 @@ NAME ?=
 
 python := $(VENV)/bin/python
 installed := $(VENV)/.installed
+docs := $(VENV)-docs
 
 export NAME  # the shell takes it from its environment, never as a part of its own words
 
-.PHONY: help run test test-system mutants bench check ui grid setup
+.PHONY: help run test test-system mutants bench check ui grid docs docs-tools setup
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -42,6 +43,18 @@ ui: setup  ## Prefect's pages on port 4200 and TensorBoard on port 6006, until C
 
 grid: setup  ## start or refresh grids/NAME: the same pipeline for parameters of its own; NAME=omniglot
 	@$(python) -m pipeline grid new -- "$$NAME"
+
+docs: $(docs)/.installed  ## the pages of docs/ as a site, into site/; loads nothing while it builds
+	@NO_MKDOCS_2_WARNING=1 $(docs)/bin/python -m mkdocs build --strict --quiet $(ARGS)
+	@echo "site/index.html; with its search: $(python) -m http.server -d site"
+
+docs-tools: $(docs)/.installed
+
+# Its tools in an environment of their own: they read the docstrings and import nothing.
+$(docs)/.installed: requirements-docs.lock
+	@test -e $(docs)/bin/python || $(PYTHON) -m venv $(docs)
+	@$(docs)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.lock
+	@touch $@
 
 setup: $(installed)
 

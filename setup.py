@@ -8,6 +8,7 @@ setup(
     package_data={
         "lazyleap": ["py.typed"],
         "stages.reporting": ["*.css", "*.js", "*.j2"],
+        "pipeline": ["recipes/*.yaml"],
         "pipeline.template": [
             *("params.yaml", "dvc.yaml", "prefect.toml", "requirements.lock"),
             *(".dvcignore", ".gitignore", ".dvc/.gitignore"),

@@ -71,7 +71,9 @@ def main(
         asked = [{**feed, "adaptation_steps": np.array(steps)} for feed in feeds]
         rows += compare(fewshot.ADAPT, f"{steps} steps", adapt, partial(learn, feeds=asked))
     content = json.dumps({**facts, "rows": rows}, indent=1) + "\n"
-    (Path(out) / f"{setting.grid}-{name}-smaller.json").write_text(content)
+    place = Path(out) / f"{setting.grid}-{name}-smaller.json"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(content)
     print(table(rows))
 
 

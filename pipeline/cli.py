@@ -22,10 +22,16 @@ from pipeline.commands.options import (
     Grid,
     Jobs,
     Json,
+    Layout,
     Model,
+    Norm,
     Only,
+    Range,
+    Recipe,
     Run,
+    Scores,
     Timeout,
+    numbers,
 )
 
 BAD_INPUT, STOPPED = 2, 130  # 130: as a shell says of Ctrl-C
@@ -110,15 +116,47 @@ def compare(first: Run, second: Run, grid: Grid = None, json: Json = False) -> N
     give(results.compare(first, second, grid), json)
 
 
+@app.command()
+def plots(
+    revisions: Annotated[
+        list[str] | None, typer.Argument(help="Of git, to compare; default: what is here.")
+    ] = None,
+    grid: Grid = None,
+    json: Json = False,
+) -> None:
+    """Draw DVC's plots, the curves of finished runs, on a page that needs no network."""
+    from pipeline.commands import plots
+
+    project.enter()
+    give(plots.plots(grid, revisions or []), json)
+
+
 @grids.command("new")
 def grid_new(
     name: Annotated[str | None, typer.Argument(help="Of a-z, 0-9 and -.")] = None,
+    recipe: Annotated[Recipe | None, typer.Option(help="For images of your own.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="A folder for each class, or train/ ... of such.")
+    ] = None,
+    size: Annotated[int, typer.Option(min=8, help="Pixels a side that images get.")] = 28,
     json: Json = False,
 ) -> None:
-    """Begin a grid with the parameters of the top one; outside of a project, a project."""
-    from pipeline.commands import grids
+    """Begin a grid with the parameters of the top one, or of a recipe for your own images.
 
-    give(grids.new(name), json)
+    Outside of a project one is laid out first.
+    """
+    from pipeline.commands import grids, recipes
+
+    if (recipe is None) != (images is None) or (recipe and name is None):
+        raise InputError("grid new: --recipe, --images and a name go together")
+    place = images.resolve() if images else None
+
+    def begin() -> str:
+        assert recipe is not None
+        assert place is not None
+        return recipes.text(recipe, project.seen_from_root(place, Path.cwd()), size)
+
+    give(grids.new(name, begin if recipe else None), json)
 
 
 @grids.command("list")
@@ -184,6 +222,47 @@ def adapt(
     words += [f"--rate={rate}"] if rate is not None else []
     words += ["--invert"] if invert else []
     sys.exit(models.adapt(words + (["--json"] if json else [])))
+
+
+@app.command()
+def attack(
+    model: Annotated[Path, typer.Argument(help="An ONNX classifier, or its folder with weights.")],
+    images: Annotated[Path, typer.Argument(help="A folder for each class, named in their order.")],
+    name: Annotated[str | None, typer.Option(help="Of the grid; by default the model's.")] = None,
+    norm: Annotated[Norm, typer.Option(help="Of the perturbation.")] = "l2",
+    epsilon: Annotated[
+        float | None, typer.Option(min=0, help="Its largest length, pixels in 0..1.")
+    ] = None,
+    budget: Annotated[int, typer.Option(min=1, help="Queries an image.")] = 1000,
+    count: Annotated[int, typer.Option(min=1, help="Images that are attacked.")] = 20,
+    size: Annotated[int | None, typer.Option(min=8, help="Pixels a side, if dynamic.")] = None,
+    layout: Annotated[Layout | None, typer.Option(help="Of the model's input.")] = None,
+    pixels: Annotated[Range | None, typer.Option(help="Range that mean and std are of.")] = None,
+    mean: Annotated[
+        str | None, typer.Option(help="A number a channel, such as 0.5,0.5,0.5.")
+    ] = None,
+    std: Annotated[str | None, typer.Option(help="The same.")] = None,
+    output: Annotated[str | None, typer.Option(help="The output with the scores.")] = None,
+    outputs: Annotated[Scores | None, typer.Option(help="What the scores are.")] = None,
+    json: Json = False,
+) -> None:
+    """Say how many queries an ONNX classifier of your own withstands.
+
+    Writes a grid, grids/NAME/, whose report says it all; in an empty folder a project first.
+    """
+    from pipeline.commands import grids, robustness, running
+
+    places = [path.resolve() for path in (model, images)]
+    if project.root() is None and project.is_empty(Path()):
+        grids.begin()
+    root = project.enter()
+    asked = robustness.Asked(
+        norm, epsilon, budget, count, size, layout, pixels,
+        numbers("--mean", mean), numbers("--std", std), output, outputs,
+    )  # fmt: skip
+    seen = [project.seen_from_root(place, root) for place in places]
+    grid = robustness.grid_for(seen[0], seen[1], asked, name)
+    give(running.run(running.Options(grid), quiet=json), json)
 
 
 @app.command()

@@ -19,7 +19,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from pipeline.outcomes import Outcome, StageError, StageTimeoutError, StoppedError, failure, heading
+from pipeline.outcomes import (
+    Outcome,
+    StageError,
+    StageTimeoutError,
+    StoppedError,
+    blamed,
+    failure,
+    heading,
+)
 
 TAIL = 30  # lines of a failed stage that go with its error
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
@@ -105,9 +113,12 @@ class Chain:
             tail.append(line)
             emit(line)
         code = self._end(process)
-        if outcome and code == 0:
-            return outcome
+        if outcome and (code == 0 or blamed(tail) in self._after(stage)):
+            return outcome  # DVC fails of the next one before it names it; it will again
         raise failure(stage, code, tail, _stopping.is_set())
+
+    def _after(self, stage: str) -> list[str]:
+        return self.stages[self.stages.index(stage) + 1 :]
 
     def _lines(self, process: subprocess.Popen[str]) -> Iterator[str]:
         if self._ahead is not None:

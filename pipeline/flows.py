@@ -7,16 +7,17 @@ from what there is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger, tags, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from pipeline import dvc
+from pipeline import dvc, marks
 from pipeline.console import result, watching
 from pipeline.outcomes import (
     BudgetError,
@@ -48,8 +49,8 @@ def may_help(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
 def stage(name: str, line: str, chain: dvc.Chain | None) -> State[Outcome]:
     """Bring one stage up to date; ``chain=None``: it is known to be. ``line``: for the watcher.
 
-    Raises:
-        StageError: with the stage's sentence and last lines.
+    What fails is a Failed state that holds its StageError. Raising it would make Prefect mark the
+    setting's finished stages as rolled back.
     """
     if chain is None:
         return _brought(name, Outcome.UNCHANGED)
@@ -60,7 +61,10 @@ def stage(name: str, line: str, chain: dvc.Chain | None) -> State[Outcome]:
         log.info(text)
         watching().hear(line, text)
 
-    return _brought(name, chain.follow(name, emit))
+    try:
+        return _brought(name, chain.follow(name, emit))
+    except StageError as error:
+        return _broken(error)
 
 
 @task(task_run_name="{run}", cache_policy=NO_CACHE)
@@ -76,19 +80,20 @@ def setting(grid: Plan, run: str, stale: set[str] | None, limits: Limits) -> Sta
     names = grid.chain(run)
     done = _fresh(names, stale)
     try:
-        outcomes = [_do(name, run, None) for name in names[:done]]
-        if names[done:]:
-            with gpu_slot(grid.settings.device), closing(limits.chain(names[done:])) as chain:
-                outcomes += [_do(name, run, chain) for name in names[done:]]
+        with tags(*marks.tags_of(grid, run)):
+            outcomes = [_do(name, run, None) for name in names[:done]]
+            if names[done:]:
+                with gpu_slot(grid.settings.device), closing(limits.chain(names[done:])) as chain:
+                    outcomes += [_do(name, run, chain) for name in names[done:]]
     except StageError as error:
         _ended(run, error)
-        raise
-    outcome = overall(outcomes)
-    _ended(run, outcome, result(grid.grid, run))
-    return _brought(run, outcome)
+        return _broken(error)
+    outcome, score = overall(outcomes), result(grid.grid, run)
+    _ended(run, outcome, score)
+    return _brought(run, outcome, score)
 
 
-@flow(name="lazyleap")
+@flow(name="lazyleap", flow_run_name=marks.asked)
 def grid_flow(
     grid: str | None = None,
     only: str | None = None,
@@ -114,10 +119,11 @@ def grid_flow(
     stale, broken = _shared(chosen, limits)
     runs = [run for run in chosen.longest_first() if not _blocked(chosen, run, broken)]
     workers = jobs or max(1, cores() // chosen.settings.threads)
-    states = _side_by_side(chosen, runs, workers, stale, limits)
-    errors = [*broken.values(), *filter(None, map(_error, states))]
-    outcomes = [state.result() for state in states if state.is_completed()]
+    states = dict(zip(runs, _side_by_side(chosen, runs, workers, stale, limits), strict=True))
+    errors = [*broken.values(), *filter(None, map(_error, states.values()))]
+    outcomes = [state.result() for state in states.values() if state.is_completed()]
     errors += _report(chosen, outcomes, stale, limits)
+    marks.mark(chosen, _ends(chosen, states, broken), errors)
     if errors:
         raise GridError(errors)
     return _brought(f"grid {chosen.grid}", overall(outcomes))
@@ -154,7 +160,12 @@ def _side_by_side(
     pool: ThreadPoolTaskRunner[State[Outcome]] = ThreadPoolTaskRunner(max_workers=workers)
     with pool as runner:
         try:
-            futures = [runner.submit(setting, {"run": run, **common}) for run in runs]
+            futures = [
+                runner.submit(
+                    setting.with_options(tags=marks.tags_of(grid, run)), {"run": run, **common}
+                )
+                for run in runs
+            ]
             for future in futures:
                 future.wait()
         except BaseException:
@@ -202,16 +213,41 @@ def _do(name: str, line: str, chain: dvc.Chain | None) -> Outcome:
     return outcome
 
 
-def _brought(name: str, outcome: Outcome) -> State[Outcome]:
+def _brought(name: str, outcome: Outcome, score: str = "") -> State[Outcome]:
     """Completed, or Cached when nothing ran; the state's result is the outcome."""
     kind = "Completed" if outcome is Outcome.RAN else "Cached"
-    return Completed(name=kind, message=f"{name}: {outcome}", data=outcome)
+    message = f"{name}: {outcome}" + (f", {score}" if score else "")
+    return Completed(name=kind, message=message, data=outcome)
+
+
+def _broken(error: StageError) -> State[Outcome]:
+    """Failed, or what else it is called; the state's result is the error."""
+    return Failed(name=_word(error).capitalize(), message=str(error), data=error)
+
+
+def _ends(
+    grid: Plan, states: Mapping[str, State[Any]], broken: Mapping[str, StageError]
+) -> dict[str, marks.Ended]:
+    """What became of every setting."""
+    found = {}
+    for run in grid.runs:
+        if run not in states:
+            blocking = next(broken[name] for name in grid.needs(run) if name in broken)
+            found[run] = marks.Ended("skipped", blocking)
+        elif error := _error(states[run]):
+            found[run] = marks.Ended(_word(error), error)
+        else:
+            found[run] = marks.Ended(str(states[run].result()))
+    return found
+
+
+def _word(error: StageError) -> str:
+    return next((word for kind, word in WORDS.items() if isinstance(error, kind)), "failed")
 
 
 def _ended(line: str, what: Outcome | StageError, note: str = "") -> None:
     if isinstance(what, StageError):
-        state = next((word for kind, word in WORDS.items() if isinstance(what, kind)), "failed")
-        watching().end(line, state, what.sentence)
+        watching().end(line, _word(what), what.sentence)
     else:
         watching().end(line, "done" if what is Outcome.RAN else "cached", note)
 

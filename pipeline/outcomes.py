@@ -10,7 +10,7 @@ from enum import StrEnum
 OUT_OF_TIME = 75  # a stage's exit code for "run me again and I go on"
 
 _HEADER = re.compile(r"(?:Running stage|Stage) '(.+?)'(:$| didn't change| is cached)")
-_DVC_ERROR = re.compile(r"ERROR: failed to reproduce '.+?': (.*)")
+_DVC_ERROR = re.compile(r"ERROR: failed to reproduce '(.+?)': (.*)")
 _EXIT = re.compile(r"exited with (-?\d+)")
 _LOCKED = re.compile(r"Unable to acquire lock|is busy, it is being blocked")
 # A shell between DVC and the stage turns death by signal N into 128 + N.
@@ -90,11 +90,21 @@ def heading(line: str) -> Outcome | None:
     return words.get(header[2], Outcome.RAN)
 
 
+def blamed(tail: Sequence[str]) -> str | None:
+    """The stage that DVC says it could not reproduce."""
+    found = _dvc_error(tail)
+    return found[1] if found else None
+
+
+def _dvc_error(tail: Sequence[str]) -> re.Match[str] | None:
+    return next((m for line in reversed(tail) if (m := _DVC_ERROR.match(line))), None)
+
+
 def failure(stage: str, code: int, tail: Sequence[str], stopping: bool = False) -> StageError:
     """The error of a stage, by DVC's exit code and its last lines."""
     text = "\n".join(tail)
-    found = next((m for line in reversed(tail) if (m := _DVC_ERROR.match(line))), None)
-    exit_code = _EXIT.search(found[1]) if found else None
+    found = _dvc_error(tail)
+    exit_code = _EXIT.search(found[2]) if found else None
     child = int(exit_code[1]) if exit_code else code
     kind = StageError
     if stopping:
@@ -103,7 +113,7 @@ def failure(stage: str, code: int, tail: Sequence[str], stopping: bool = False) 
         kind = BudgetError
     elif child < 0 or code < 0 or child in _SIGNALLED or _LOCKED.search(text):
         kind = TransientError
-    otherwise = found[1] if found else f"DVC ended with code {code}"
+    otherwise = found[2] if found else f"DVC ended with code {code}"
     return kind(stage, _sentence(tail, otherwise), text)
 
 

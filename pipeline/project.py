@@ -115,3 +115,9 @@ def _apart(text: str) -> bytes:
 
 def _in_git(folder: Path) -> bool:
     return any((path / ".git").exists() for path in (folder.resolve(), *folder.resolve().parents))
+
+
+def seen_from_root(path: Path, root: Path) -> Path:
+    """A path as the files of a project name it: from its root, or whole if it is elsewhere."""
+    whole = path.resolve()
+    return whole.relative_to(root) if whole.is_relative_to(root) else whole

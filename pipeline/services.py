@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectNotFound
@@ -35,12 +34,8 @@ def gpu_slot(device: str) -> Iterator[None]:
 
 
 def publish(grid: str) -> None:
-    """Show the report's table and text among Prefect's artifacts."""
-    folder = folders.results(grid)
-    table, text = folder / "summary.csv", folder / "summary.md"
-    if table.exists():
-        with table.open(newline="") as file:
-            create_table_artifact(list(csv.DictReader(file)), key=f"{grid}-results")
+    """Show the report's text among Prefect's artifacts."""
+    text = folders.results(grid) / "summary.md"
     if text.exists():
         create_markdown_artifact(text.read_text(), key=f"{grid}-summary")
 

@@ -48,16 +48,22 @@ class Board:
         self._writer.add_image(tag, np.asarray(strip), iteration + 1, dataformats="HWC")
 
     def summary(self, setting: dict[str, Any], metrics: Metrics) -> None:
-        """The hparams table's row, in this run and not in one of its own."""
+        """The hparams table's row, in this run and not in one of its own.
+
+        Without a list of columns: TensorBoard would take the first run's for all, and show no
+        option that this one does not have.
+        """
         plain = {
             key: value if isinstance(value, int | float | str | bool) else str(value)
             for key, value in setting.items()
             if value is not None
         }
-        events: Any = hparams(plain, metrics)  # type: ignore[no-untyped-call]
+        _, start, end = hparams(plain, metrics)  # type: ignore[no-untyped-call]
         writer: Any = self._writer.file_writer
-        for event in events:
-            writer.add_summary(event)
+        writer.add_summary(start)
+        for tag, value in metrics.items():
+            self._writer.add_scalar(tag, value)
+        writer.add_summary(end)
 
     def flush(self) -> None:
         """Everything logged so far is on disk."""

@@ -62,7 +62,7 @@ def train(
 def describe(options: Any, images: ImageSet, data: Prepared) -> dict[str, Any]:
     """The options, the classes' names, and what the images look like."""
     info = data.info
-    own = options.model_dump(exclude={"task", "source"})
+    own = options.model_dump(exclude={"task", "source"}, exclude_none=True)
     return {
         "classes": len(images.classes),
         "mean": info["mean"],

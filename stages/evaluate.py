@@ -19,7 +19,7 @@ from stages.board import Board, save_picture
 from stages.contents import write_json
 from stages.inputs import Inputs
 from stages.program import Params, Traceback, run
-from stages.trained import load_theta
+from stages.trained import load_setting, load_theta
 
 
 def main(name: str, params: Params = "params.yaml", traceback: Traceback = False) -> None:
@@ -51,18 +51,19 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
         verdict.items.save(folder / FILE)
         with (folder / "curve.csv").open("w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(verdict.curve)
-        show(verdict, folder)
+        show(verdict, folder, setting)
 
 
-def show(verdict: Verdict, folder: Path) -> None:
-    """Pictures and what they are of, as files and, apart, as events; both may be none."""
+def show(verdict: Verdict, folder: Path, setting: Setting) -> None:
+    """Pictures and what they are of, as files; as events these and the scores of the setting."""
     (folder / "pictures").mkdir()
-    (folder / "tensorboard").mkdir()
     for file, array in verdict.arrays.items():
         np.save(folder / "pictures" / f"{file}.npy", array)
-    if not verdict.pictures:
-        return
+    kept = load_setting(folders.trained(setting.grid, setting.name)).get("best_validation")
+    scores = {f"test/{n}": score["value"] for n, score in verdict.metrics["metrics"].items()}
+    scores |= {} if kept is None else {"kept/validation_score": kept}
     with closing(Board(folder / "tensorboard")) as board:
+        board.summary(setting.chosen(), scores)
         for tag, cells in verdict.pictures.items():
             board.pictures(tag, cells)
             save_picture(folder / "pictures" / f"{tag.rpartition('/')[2]}.png", cells)

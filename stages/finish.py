@@ -14,7 +14,6 @@ from lazyleap.files import replacing
 from lazyleap.setting import Setting
 from lazyleap.training.loop import Progress
 from stages import folders
-from stages.board import Board
 from stages.contents import write_json
 
 
@@ -33,7 +32,6 @@ def finish(
     ``parameters`` are all of the setting that training was given; ``classes``: its outputs.
     """
     record = make_record(setting, progress)
-    _summarise(setting, progress, work)
     with replacing(folders.record(setting.grid, setting.name)) as folder:
         shutil.copytree(work / "tensorboard", folder / "tensorboard")
         write_json(folder / "record.json", record | made_with)
@@ -82,14 +80,3 @@ def make_record(setting: Setting, progress: Progress) -> dict[str, Any]:
         "best_validation": best(progress),
         "best_at_chance": progress.best_at_chance,
     }
-
-
-def _summarise(setting: Setting, progress: Progress, work: Path) -> None:
-    chosen = setting.chosen()
-    board = Board(work / "tensorboard")
-    found = {}
-    if (score := best(progress)) is not None:
-        found["hparam/validation_score"] = score
-        found["hparam/validation_at_chance"] = float(progress.best_at_chance)
-    board.summary(chosen, found)
-    board.close()

@@ -28,7 +28,6 @@ def logged(folder: Path) -> set[str]:
     events = EventAccumulator(str(folder))
     events.Reload()
     tags = {*events.Tags()["scalars"], *events.Tags()["images"]}
-    tags -= {"hparam/validation_score", "hparam/validation_at_chance"}
     return {re.sub(r"^class_weight/\d+$", "class_weight/NNN", tag) for tag in tags}
 
 

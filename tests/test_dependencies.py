@@ -15,7 +15,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OURS = {"lazyleap", "stages", "pipeline", "tests", "benchmarks", "examples"}
 OUTSIDE = ("tests/extensions/outside/", "examples/web/node_modules/")
-WITH_ONNX = ("lazyleap/classifiers/session.py", "lazyleap/classifiers/files.py")
+WITH_ONNX = (
+    "lazyleap/classifiers/session.py",
+    "lazyleap/classifiers/files.py",
+    "lazyleap/classifiers/look.py",
+)
 PART_OF = {"pydantic-core": "pydantic", "ruamel-yaml-clib": "ruamel-yaml"}
 RUN = {  # asked for without an import
     "onnxscript": "torch.onnx.export",

@@ -10,6 +10,8 @@ from pydantic import Field
 from lazyleap.blocks import Block, Count, File, Held, Name, Rate, Seed
 from lazyleap.errors import InputError, nearest
 
+Layout = Literal["nchw", "nhwc", "flat-chw", "flat-hwc"]
+Range = Literal["unit", "bytes"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -39,9 +41,11 @@ class TrainedTarget(Classifier):
 class OnnxTarget(Block):
     """A user's classifier, an ONNX file ``source``, or the folder of one and of its weights.
 
-    ``input``: the name of its image input ``[n, C, H, W]``, which gets ``(pixels - mean) / std``
-    of pixels in 0..1, a number a channel each. ``outputs``: what its first output ``[n, classes]``
-    holds. Class names of the data set, in their order, are its outputs 0, 1, ...
+    ``input``: the name of its image input, which gets ``(pixels - mean) / std``, a number a channel
+    each. ``outputs``: what the scores ``[n, classes]`` are. Class names of the data set, in their
+    order, are its outputs 0, 1, ... The others say what is not as usual: ``layout`` of the input
+    (``[n, C, H, W]``), ``pixels``: the range that mean and std are of (``unit``, 0..1), ``output``:
+    the name of the one with the scores (the first).
     """
 
     kind: Literal["onnx"]
@@ -52,6 +56,9 @@ class OnnxTarget(Block):
     std: Annotated[list[Rate], Field(min_length=1)]
     outputs: Literal["logits", "probabilities"]
     classes: Annotated[int, Field(ge=2, le=10**6)]
+    layout: Layout | None = None
+    pixels: Range | None = None
+    output: str | None = None
 
 
 Target = Annotated[TrainedTarget | OnnxTarget, Field(discriminator="kind")]

@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lazyleap.classifiers.form import TYPES, Form
 from lazyleap.errors import InputError, nearest
-
-FLOATS = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16}
 
 
 class Session:
@@ -21,60 +20,46 @@ class Session:
 
     Args:
         path: the file.
-        about: ``input`` (its name), ``mean`` and ``std`` (a number a channel), ``image``
-            (``channels``, ``height``, ``width``) and ``classes``.
+        about: ``input`` (its name), ``image`` (``channels``, ``height``, ``width``), ``classes``,
+            ``mean`` and ``std`` (a number a channel), and, where they are not the usual ones,
+            ``layout`` and ``pixels`` (:class:`lazyleap.classifiers.form.Form`) and ``output``, the
+            name of the output that has the scores (else the first).
 
-    One thread, so that scores do not depend on the machine's cores. A file whose batch is fixed at
-    1 is asked image by image.
+    One thread, so that scores do not depend on the machine's cores. A file whose batch is fixed is
+    asked in pieces of that size, the last one filled up.
 
     Raises:
         InputError: in one sentence, for a missing file, one that is no ONNX, another input name or
-            shape, another number of outputs.
+            shape, no such output, another number of classes.
     """
 
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
-        import onnxruntime
-
-        if not path.is_file():
-            raise InputError(f"{path}: there is no such file")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime raises a class of its own for each reason
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{path}: is not a usable ONNX model ({reason})") from error
         self._path, self._name, self._classes = path, about["input"], about["classes"]
-        image = about["image"]
-        self._shape = tuple(image[key] for key in ("channels", "height", "width"))
+        self._session, self._form = opened(path), Form.of(about)
         self._check_normalisation(about)
-        given = self._check_inputs()
-        self._one = given.shape[0] == 1
-        self._dtype = FLOATS[given.type]
-        self._mean, self._std = (
-            np.array(about[key], np.float64).reshape(-1, 1, 1) for key in ("mean", "std")
-        )
+        given = self._check_input(self._form.shape(about["image"]))
+        self._size = given.shape[0] if isinstance(given.shape[0], int) else None
+        self._dtype = TYPES[given.type]
+        self._output = self._find_output(about.get("output"))
 
     def __call__(self, images: Tensor) -> Tensor:
         """Scores ``[n, classes]``, float32."""
-        pixels = images.detach().cpu().numpy().astype(np.float64)
-        inputs = ((pixels - self._mean) / self._std).astype(self._dtype)
-        parts = np.split(inputs, len(inputs)) if self._one else [inputs]
-        scores = np.concatenate([self._ask(part) for part in parts])
+        inputs = self._form.arrange(images.detach().cpu().numpy(), self._dtype)
+        size = self._size or len(inputs)
+        parts = [inputs[i : i + size] for i in range(0, len(inputs), size)]
+        scores = np.concatenate([self._ask(part, size) for part in parts])
         return torch.from_numpy(scores.astype(np.float32)).to(images.device)
 
     def _check_normalisation(self, about: Mapping[str, Any]) -> None:
+        channels = about["image"]["channels"]
         for key in ("mean", "std"):
-            if len(about[key]) != self._shape[0]:
+            if len(about[key]) != channels:
                 raise InputError(
                     f"{self._path}: {key} has {len(about[key])} numbers, "
-                    f"the images have {self._shape[0]} channels"
+                    f"the images have {channels} channels"
                 )
 
-    def _check_inputs(self) -> Any:
+    def _check_input(self, wanted: tuple[int, ...]) -> Any:
         inputs = {given.name: given for given in self._session.get_inputs()}
         if self._name not in inputs:
             hint = nearest(self._name, inputs)
@@ -82,35 +67,42 @@ class Session:
         if len(inputs) > 1:
             raise InputError(f"{self._path}: has inputs {', '.join(inputs)}; should have one")
         given = inputs[self._name]
-        wanted = (None, *self._shape)
-        fits = len(given.shape) == 4 and all(
+        fits = len(given.shape) == 1 + len(wanted) and all(
             not isinstance(size, int) or size == want
-            for size, want in zip(given.shape[1:], wanted[1:], strict=True)
+            for size, want in zip(given.shape[1:], wanted, strict=True)
         )
-        if (
-            not fits
-            or given.shape[0] == 0
-            or (isinstance(given.shape[0], int) and given.shape[0] > 1)
-        ):
+        if not fits or given.shape[0] == 0:
             raise InputError(
                 f"{self._path}: input '{self._name}' has shape {_words(given.shape)}, the images "
-                f"are {_words(('n', *self._shape))}"
+                f"are {_words(('n', *wanted))} in layout {self._form.layout}"
             )
-        if given.type not in FLOATS:
-            raise InputError(f"{self._path}: input '{self._name}' is {given.type}, not of floats")
+        if given.type not in TYPES:
+            raise InputError(
+                f"{self._path}: input '{self._name}' is {given.type}; valid: {', '.join(TYPES)}"
+            )
         return given
 
-    def _ask(self, inputs: NDArray[Any]) -> NDArray[Any]:
+    def _find_output(self, asked: str | None) -> str:
+        outputs = [given.name for given in self._session.get_outputs()]
+        if asked is not None and asked not in outputs:
+            hint = nearest(asked, outputs)
+            raise InputError(f"{self._path}: has no output '{asked}'; {hint}")
+        return asked or outputs[0]
+
+    def _ask(self, inputs: NDArray[Any], size: int) -> NDArray[Any]:
+        count = len(inputs)
+        filled = inputs[np.minimum(np.arange(size), count - 1)]
         try:
-            scores: NDArray[Any] = self._session.run(None, {self._name: inputs})[0]
-        except Exception as error:  # as above
+            (answer,) = self._session.run([self._output], {self._name: filled})
+        except Exception as error:  # onnxruntime raises a class of its own for each reason
             reason = " ".join(str(error).split())[:200]
             raise InputError(
-                f"{self._path}: fails on images of shape {list(inputs.shape)} ({reason})"
+                f"{self._path}: fails on images of shape {list(filled.shape)} ({reason})"
             ) from error
-        if scores.ndim != 2 or len(scores) != len(inputs):
+        scores = self._table(answer)
+        if scores.ndim != 2 or len(scores) != size:
             raise InputError(
-                f"{self._path}: gives scores of shape {list(scores.shape)} for {len(inputs)} "
+                f"{self._path}: gives scores of shape {list(scores.shape)} for {size} "
                 "images, not [images, classes]"
             )
         if scores.shape[1] != self._classes:
@@ -118,7 +110,36 @@ class Session:
                 f"{self._path}: gives {scores.shape[1]} classes where params.yaml says "
                 f"{self._classes}"
             )
-        return scores
+        return scores[:count]
+
+    def _table(self, answer: Any) -> NDArray[Any]:
+        """Numbers ``[n, classes]``; of a list of {class: score} those in the order of classes."""
+        if isinstance(answer, list) and answer and isinstance(answer[0], dict):
+            answer = np.array([[row[key] for key in sorted(row)] for row in answer])
+        found = np.asarray(answer)
+        if found.dtype.kind != "f":
+            names = [given.name for given in self._session.get_outputs()]
+            raise InputError(
+                f"{self._path}: output '{self._output}' holds {found.dtype}, not scores; name the "
+                f"one that does (output: one of {', '.join(names)})"
+            )
+        return found
+
+
+def opened(path: Path) -> Any:
+    """An ONNX Runtime session of one thread; InputError if the file is missing or unusable."""
+    import onnxruntime
+
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # as above
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: is not a usable ONNX model ({reason})") from error
 
 
 def _words(shape: Any) -> str:

@@ -8,9 +8,9 @@ import numpy as np
 
 from lazyleap.datasets import images
 from lazyleap.datasets.options import Division, Fractions, ImageFolder
-from lazyleap.datasets.splits import SPLITS
+from lazyleap.datasets.splits import SPLITS, names
 from lazyleap.datasets.store import ImageSet
-from lazyleap.errors import InputError
+from lazyleap.errors import InputError, nearest
 
 WHOLE = "all"  # the one group of a folder that is divided by image
 
@@ -19,8 +19,8 @@ def read(source: Path, options: ImageFolder) -> dict[str, ImageSet]:
     """Images of every class, resized to [N, channels, size, size]; labels follow sorted names.
 
     A folder of train/, val/ and test/ folders is taken as it is (val may be missing); any other is
-    one of classes, divided by ``options.fractions``, or by ``options.divide`` into images of the
-    same classes.
+    one of classes, divided by ``options.fractions`` or ``options.lists``, or by ``options.divide``
+    into images of the same classes.
     Cost: decodes every image once. Raises InputError for an unreadable image, a class with fewer
     than ``min_images``, or a layout that is neither.
     """
@@ -36,19 +36,21 @@ def read(source: Path, options: ImageFolder) -> dict[str, ImageSet]:
 
 def _groups(source: Path, options: ImageFolder) -> dict[str, list[Path]]:
     """Find the class folders of each split."""
-    found = images.folders(source)
-    names = {folder.name for folder in found}
-    if {"train", "test"} <= names <= set(SPLITS):
-        if options.fractions or options.divide:
-            key = "fractions" if options.fractions else "divide"
-            raise InputError(f"{key}: {source} is divided already, into {sorted(names)}")
-        return {split: _classes(source / split) for split in SPLITS if split in names}
+    there = {folder.name for folder in images.folders(source)}
+    if {"train", "test"} <= there <= set(SPLITS):
+        if options.ways:
+            raise InputError(
+                f"{options.ways[0]}: {source} is divided already, into {sorted(there)}"
+            )
+        return {split: _classes(source / split) for split in SPLITS if split in there}
     if options.divide:
         return {WHOLE: _classes(source)}
+    if options.lists:
+        return _listed(_classes(source), options.lists, source)
     if not options.fractions:
         raise InputError(
-            f"image folder {source} has no train/ and test/: give fractions to divide its classes, "
-            "or divide for the images of each"
+            f"image folder {source} has no train/ and test/: give fractions or lists to divide its "
+            "classes, or divide for the images of each"
         )
     return _divide(_classes(source), options.fractions, source)
 
@@ -69,6 +71,24 @@ def _divide(classes: list[Path], shares: Fractions, source: Path) -> dict[str, l
     val, test = counts
     parts = {"val": order[:val], "test": order[val : val + test], "train": order[val + test :]}
     return {split: [classes[index] for index in sorted(parts[split])] for split in SPLITS}
+
+
+def _listed(classes: list[Path], lists: str, source: Path) -> dict[str, list[Path]]:
+    """Class folders as ``lists`` name them, none in two splits; those not named are left out."""
+    found, seen = {folder.name: folder for folder in classes}, dict[str, str]()
+    groups: dict[str, list[Path]] = {}
+    for split in SPLITS:
+        groups[split] = []
+        for name in dict.fromkeys(names(lists, split)):
+            if name not in found:
+                raise InputError(
+                    f"{lists}/{split}.txt: {source} has no folder '{name}'; {nearest(name, found)}"
+                )
+            if name in seen:
+                raise InputError(f"{lists}: class '{name}' is in {seen[name]} and in {split}")
+            seen[name] = split
+            groups[split].append(found[name])
+    return groups
 
 
 def _by_image(whole: ImageSet, shares: Division) -> dict[str, ImageSet]:

@@ -96,21 +96,33 @@ class Division(Block):
 class ImageFolder(ReaderOptions):
     """Any user's ``split/class/*.png|jpg``, or an unsplit ``class/*`` folder.
 
-    One of the two is given for the latter: ``fractions``, and splits have other classes (few-shot);
-    or ``divide``, and train and test have the same classes and other images.
+    One of these is given for the latter: ``fractions`` or ``lists``, a folder of
+    {train,val,test}.txt with names of class folders, and splits have other classes (few-shot); or
+    ``divide``, and train and test have the same classes and other images.
     """
+
+    FILES: ClassVar = ("lists",)
 
     reader: Literal["image-folder"]
     size: Side  # images are resized to size x size
     channels: Literal[1, 3]  # 1 grey, 3 colour
     min_images: Count  # a class with fewer is an error
     fractions: Fractions | None = None
+    lists: File | None = None
     divide: Division | None = None
+
+    @property
+    def ways(self) -> list[str]:
+        """Which of the ways to divide a folder are given."""
+        return [key for key in ("fractions", "lists", "divide") if getattr(self, key)]
 
     @model_validator(mode="after")
     def _one_way(self) -> ImageFolder:
-        if self.fractions and self.divide:
-            raise ValueError("fractions divide classes and divide images: give one of them")
+        if len(self.ways) > 1:
+            raise ValueError(
+                f"{' and '.join(self.ways)}: fractions and lists divide classes, divide images: "
+                "give one of them"
+            )
         return self
 
 

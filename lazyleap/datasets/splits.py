@@ -25,6 +25,15 @@ def lines(folder: str, split: str) -> list[str]:
     return found
 
 
+def names(folder: str, split: str) -> list[str]:
+    """Read ``folder/split.txt``, a name a line, which may hold spaces; InputError as of lines."""
+    path = Path(folder) / f"{split}.txt"
+    found = [line.strip() for line in _text(path).splitlines() if line.strip()]
+    if not found:
+        raise InputError(f"split list {path} is empty")
+    return found
+
+
 def entries(folder: str, split: str) -> list[Any]:
     """Read the list in ``folder/split.json``; raises InputError if missing or no list."""
     path = Path(folder) / f"{split}.json"

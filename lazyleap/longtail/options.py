@@ -49,12 +49,20 @@ Model = Annotated[
 class LongTailDraw(Block):
     """What is chosen once for all settings: the meta set, then the images that the profile keeps.
 
-    ``imbalance``: the largest class over the smallest; null keeps the data as they are.
+    ``imbalance``: the largest class over the smallest; null keeps the data as they are. ``order``:
+    all classes by name, the one that keeps the most images first; else their order in the data.
     """
 
     imbalance: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None
     meta_per_class: Held
     seed: Seed
+    order: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _order_of_a_profile(self) -> LongTailDraw:
+        if self.order is not None and self.imbalance is None:
+            raise ValueError("order is that of a profile: it does not go with imbalance null")
+        return self
 
 
 class Augment(Block):

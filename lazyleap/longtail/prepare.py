@@ -24,5 +24,5 @@ def draw(sets: Mapping[str, ImageSet], options: LongTailTask) -> dict[str, Drawn
         )
     fixed = options.draw
     chance = generator(fixed.seed, "longtail")
-    tail = choose(train, fixed.imbalance, fixed.meta_per_class, chance)
+    tail = choose(train, fixed.imbalance, fixed.meta_per_class, chance, fixed.order)
     return {TRAIN: tail, TEST: tail}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from lazyleap.datasets import indices as stored
 from lazyleap.datasets.indices import Indices
 from lazyleap.datasets.store import ImageSet
-from lazyleap.errors import InputError
+from lazyleap.errors import InputError, nearest
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,21 @@ def profile(n: int, imbalance: float, classes: int) -> Indices:
 
 
 def choose(
-    images: ImageSet, imbalance: float | None, meta_per_class: int, chance: np.random.Generator
+    images: ImageSet,
+    imbalance: float | None,
+    meta_per_class: int,
+    chance: np.random.Generator,
+    order: Sequence[str] | None = None,
 ) -> LongTail:
     """Draw the balanced meta set first, and what the profile leaves of the rest.
 
     ``n`` of the profile is what the smallest class has left after the meta set; with ``imbalance``
-    None all that is left is kept, for data that are imbalanced as they are.
+    None all that is left is kept, for data that are imbalanced as they are. ``order``: names of all
+    classes, the one that keeps the most first; else as in ``images``.
 
     Raises:
         InputError: one sentence on a label out of range, a class smaller than its meta set, an
-            imbalance below 1, or a class that the profile leaves empty.
+            imbalance below 1, a class that the profile leaves empty, or an order of other classes.
     """
     members = _members(images)
     for name, rows in zip(images.classes, members, strict=True):
@@ -76,7 +82,7 @@ def choose(
     shuffled = [chance.permutation(rows) for rows in members]
     meta = np.concatenate([rows[:meta_per_class] for rows in shuffled])
     left = [rows[meta_per_class:] for rows in shuffled]
-    counts = _counts(images, [len(rows) for rows in left], imbalance)
+    counts = _counts(images, [len(rows) for rows in left], imbalance, order)
     train = np.concatenate([rows[:count] for rows, count in zip(left, counts, strict=True)])
     return LongTail(np.sort(train), np.sort(meta), counts)
 
@@ -91,10 +97,27 @@ def _members(images: ImageSet) -> list[Indices]:
     return [np.flatnonzero(images.labels == c) for c in range(len(images.classes))]
 
 
-def _counts(images: ImageSet, left: list[int], imbalance: float | None) -> Indices:
+def _ranks(classes: Sequence[str], order: Sequence[str] | None) -> list[int]:
+    """The place of each class in the order."""
+    names = list(classes if order is None else order)
+    if sorted(names) != sorted(classes):
+        wrong = next((name for name in names if name not in classes), None)
+        missing = next((name for name in classes if name not in names), None)
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if wrong is not None:
+            raise InputError(f"draw.order: '{wrong}' is no class; {nearest(wrong, classes)}")
+        words = f"'{missing}' is missing" if missing is not None else f"'{twice}' stands twice"
+        raise InputError(f"draw.order: {words}")
+    return [names.index(name) for name in classes]
+
+
+def _counts(
+    images: ImageSet, left: list[int], imbalance: float | None, order: Sequence[str] | None
+) -> Indices:
     counts = np.array(left, np.int64)
     if imbalance is not None:
-        counts = profile(min(left), imbalance, len(left))
+        sizes = profile(min(left), imbalance, len(left))
+        counts = sizes[_ranks(images.classes, order)]
     if not counts.all():
         empty = int(np.flatnonzero(counts == 0)[0])
         words = "as they are" if imbalance is None else f"with imbalance {imbalance:g}"

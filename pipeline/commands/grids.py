@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from lazyleap.errors import InputError
@@ -12,10 +13,11 @@ from pipeline.plan import plan
 RUN = "lazyleap run"
 
 
-def new(name: str | None) -> Answer:
+def new(name: str | None, begin_with: Callable[[], str] | None = None) -> Answer:
     """Lay out a project where there is none, and in it the grid ``name``, if one is given.
 
-    A grid begins as a copy of the top params.yaml; one that is there is kept.
+    A grid begins as a copy of the top params.yaml, or with what ``begin_with`` answers; one that is
+    there is kept.
 
     Raises:
         InputError: for a name that cannot be one, or without a name in a project.
@@ -30,7 +32,8 @@ def new(name: str | None) -> Answer:
     else:
         project.enter()
     if name is not None:
-        path = project.new_grid(name, Path("params.yaml").read_text())
+        parameters = begin_with() if begin_with else Path("params.yaml").read_text()
+        path = project.new_grid(name, parameters)
         plan(name)  # writes dvc.yaml beside it
         content["params"] = path.as_posix()
         shown.append(f"{path}: edit it, then: {RUN} --grid {name}")

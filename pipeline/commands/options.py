@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from lazyleap import yamlfile
+from lazyleap.classifiers.options import Layout as Layout
+from lazyleap.classifiers.options import Range as Range
 from lazyleap.errors import InputError
 from pipeline import project
 
@@ -63,3 +66,20 @@ Cron = Annotated[str, typer.Option(help="When, in cron's five fields, UTC.")]
 Run = Annotated[str, typer.Argument(help="A run of params.yaml.", autocompletion=run_names)]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 Model = Annotated[Path, typer.Argument(help="An ONNX file that export wrote.")]
+Norm = Literal["l2", "linf"]
+Scores = Literal["logits", "probabilities"]
+
+
+class Recipe(StrEnum):
+    """What one may want of images of one's own."""
+
+    FEW_SHOT = "few-shot"
+    LONG_TAIL = "long-tail"
+
+
+def numbers(option: str, words: str | None) -> list[float] | None:
+    """Numbers between commas; InputError with the option if they are not."""
+    try:
+        return None if words is None else [float(word) for word in words.split(",")]
+    except ValueError as error:
+        raise InputError(f"{option} {words}: wants numbers with commas between them") from error

@@ -9,12 +9,15 @@ import sys
 import time
 from pathlib import Path
 
-EVENTS = {"finished": "artifacts/record", "attacks": "artifacts/evaluate", "running": ".scratch"}
+EVENTS = {"finished": "artifacts/record", "tested": "artifacts/evaluate", "running": ".scratch"}
 GRACE = 10.0  # seconds between asking a page's program to end and ending it
 
 
 def ui(port: int, tensorboard: int) -> int:
     """Serve both on this machine alone; the exit code of the first that ends by itself."""
+    print(f"Prefect: http://127.0.0.1:{port}    TensorBoard: http://127.0.0.1:{tensorboard}")
+    url = _env(port)["PREFECT_SERVER_UI_API_URL"]
+    print(f"Runs show up live with: PREFECT_API_URL={url} lazyleap run", flush=True)
     pages = [_start(_tensorboard(tensorboard), quiet=True), _start(_prefect(port), _env(port))]
     try:
         while all(page.poll() is None for page in pages):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from lazyleap.datasets import options, read
 from lazyleap.errors import InputError
@@ -127,6 +128,55 @@ def test_fractions_for_a_divided_folder_are_refused(divided):
 def test_an_undivided_folder_needs_fractions(undivided):
     with pytest.raises(InputError, match="give fractions"):
         read_folder(undivided)
+
+
+def lists(folder, **splits):
+    folder.mkdir(exist_ok=True)
+    for split, names in splits.items():
+        (folder / f"{split}.txt").write_text("\n".join(names) + "\n")
+    return str(folder)
+
+
+def test_lists_say_which_class_is_in_which_split(undivided, tmp_path):
+    (undivided / "class9").rename(undivided / "with a space")
+    given = lists(
+        tmp_path / "lists",
+        train=["class2", "with a space"],
+        val=["class0"],
+        test=["class7", "class1"],
+    )
+    sets = read_folder(undivided, lists=given)
+    assert {split: part.classes for split, part in sets.items()} == {
+        "train": ("class2", "with a space"),
+        "val": ("class0",),
+        "test": ("class7", "class1"),
+    }
+    assert [int(sets["test"].images[i].mean()) for i in (0, 2)] == [140, 20]
+
+
+@pytest.mark.parametrize(
+    ("splits", "words"),
+    [
+        (
+            {"train": ["class1"], "val": ["class2"], "test": ["clas3"]},
+            "has no folder 'clas3'; did you",
+        ),
+        (
+            {"train": ["class1"], "val": ["class2"], "test": ["class1"]},
+            "'class1' is in train and in t",
+        ),
+        ({"train": ["class1"], "val": ["class2"]}, r"test\.txt does not exist"),
+        ({"train": ["class1"], "val": [""], "test": ["class3"]}, r"val\.txt is empty"),
+    ],
+)
+def test_lists_that_cannot_be_are_refused(undivided, tmp_path, splits, words):
+    with pytest.raises(InputError, match=words):
+        read_folder(undivided, lists=lists(tmp_path / "lists", **splits))
+
+
+def test_two_ways_to_divide_are_refused(undivided):
+    with pytest.raises(ValidationError, match=r"fractions and lists: .*give one of them"):
+        read_folder(undivided, fractions=SHARES, lists="lists")
 
 
 def test_too_few_classes_to_divide(divided):

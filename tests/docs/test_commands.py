@@ -19,10 +19,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.classifiers import test_session as session
 from tests.conftest import ROOT, commit, copy, edit
 from tests.docs.commands import commands
 from tests.longtail.project import TASK as TAIL
 from tests.longtail.project import shrink
+from tests.pipeline.commands import test_recipes as recipes
 
 RUN, LEARNED, LABELS = "maml-lazy-k5", "maml-lazy-k10", "lt-reweight-lazy-k5"
 SHOWN = "runs.maml-lazy-k5.horizon=10"
@@ -44,8 +46,16 @@ NEW = 'export PYTHONPATH="$PWD"; mkdir -p ../new && cd ../new'
 RECORDED = "git checkout -q -- params.yaml dvc.lock && dvc repro -q"  # whatever was tried since
 MINE = "lazyleap grid new mine"
 OMNIGLOT = "lazyleap run --grid omniglot"
+SMALLER = (
+    "sed -i 's/_iterations: [0-9]*/_iterations: 2/; s/validate_every: [0-9]*/validate_every: 1/; "
+    "s/_episodes: [0-9]*/_episodes: 4/g; /-s[12]:/d' grids/{}/params.yaml"
+)
+FRUIT = "lazyleap grid new fruit --recipe few-shot --images photos --size 28"
+SHOP = "lazyleap grid new shop --recipe long-tail --images photos --size 32"
+FRUIT, SHOP = (f"{FRUIT} && {SMALLER.format('fruit')}", f"{SHOP} && {SMALLER.format('shop')}")
+OURS = (("photos", "few"), ("--budget 1000", "--budget 20 --count 2"))
 RULES = (
-    Rule(r"make (test|test-system|check|mutants|bench)|make VENV=path test"),
+    Rule(r"make (test|test-system|check|mutants|bench|docs|setup)|make VENV=path test"),
     Rule(r"python -m tests\.mutation .*"),
     Rule(r"pip install (\.|'lazyleap\[pipeline\]')|npm ci --prefix tests/report"),
     Rule(r"cd examples/web && npm ci && npm start"),
@@ -54,19 +64,39 @@ RULES = (
     Rule(r"make grid NAME=.*"),
     Rule(r"python -m stages\.validate"),
     Rule(r"make ui", stays="Prefect"),
+    Rule(r"dvc repro --single-item STAGE", (("STAGE", f"train@{LEARNED}"),)),
+    Rule(r"dvc repro grids/omniglot/dvc\.yaml", before=OMNIGLOT),
     Rule(r"dvc repro( .*)?"),
     Rule(r"dvc (metrics|params) diff"),
     Rule(r"dvc exp run -S .*"),
     Rule(r"dvc exp apply", (("apply", "apply tried"),), before=f"dvc exp run -n tried -S {SHOWN}"),
     Rule(r"dvc remote add -d NAME URL", (("NAME URL", "-f store ../store"),)),
     Rule(r"dvc (push --run-cache|pull)", before="dvc remote add -f -d store ../store"),
-    Rule(r"git checkout dvc\.lock"),
+    Rule(r"git (checkout dvc\.lock|status|diff dvc\.lock)"),
+    Rule(r"dvc status"),
+    Rule(r"python -m stages\.train RUN --traceback", (("RUN", LEARNED),)),
+    Rule(r"lazyleap COMMAND --help", (("COMMAND", "run"),)),
     Rule(r"prefect gcl update gpu --limit 2", before="prefect gcl create gpu --limit 1"),
     Rule(r"python -m pipeline"),
     Rule(r"lazyleap --install-completion", (("--install-completion", "--show-completion && :"),)),
     Rule(r"lazyleap (--help|run|status|doctor|show [a-z0-9-]+|grid new mine)"),
     Rule(r"lazyleap compare maml-lazy-k5 maml-lazy-k10", before=RECORDED),
+    Rule(r"lazyleap plots( HEAD~1 HEAD)?"),
     Rule(r"lazyleap run --grid mine", before=MINE),
+    Rule(r"lazyleap grid new \w+ --recipe .*"),
+    Rule(r"lazyleap run --grid fruit", before=FRUIT),
+    Rule(r"lazyleap run --grid shop", before=SHOP),
+    Rule(
+        r"lazyleap (compare|export) .* --grid fruit.*",
+        (("FOLDER", "$(mktemp -d)"),),
+        before=f"{FRUIT} && lazyleap run --grid fruit",
+    ),
+    Rule(
+        r"lazyleap (compare|export|predict) .*shop.*",
+        (("FOLDER", "$(mktemp -d)"), ("IMAGES", "photos/*")),
+        before=f"{SHOP} && lazyleap run --grid shop",
+    ),
+    Rule(r"lazyleap attack .*", OURS),
     Rule(r"lazyleap run .*"),
     Rule(r"lazyleap grid new", (("lazyleap", f"{NEW} && lazyleap"),)),
     Rule(r"lazyleap serve .*", stays="every|cron|schedule"),
@@ -197,6 +227,10 @@ def draw_pictures(folder: Path) -> None:
     import numpy as np
     from PIL import Image
 
+    recipes.draw(folder / "photos", {f"class{i:02}": 8 + 2 * (i % 4) for i in range(10)})
+    recipes.draw(folder / "few", {f"class{i}": 8 for i in range(session.CLASSES)})
+    (folder / "models").mkdir()
+    session.model(folder / "models" / "ours.onnx", session.SHAPES["nhwc"])
     for i, name in enumerate("ab"):
         (folder / "pictures" / name).mkdir(parents=True)
         picture = np.zeros((28, 28), np.uint8)

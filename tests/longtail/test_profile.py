@@ -59,6 +59,30 @@ def test_none_keeps_what_is_imbalanced_already():
     assert choose(images(40, 15, 12), None, 10, chance()).counts.tolist() == [30, 5, 2]
 
 
+def test_the_order_says_which_classes_keep_the_most():
+    source = images(40, 30, 50)
+    plain = choose(source, 5, 10, chance())
+    tail = choose(source, 5, 10, chance(), order=["c", "a", "b"])
+    assert tail.counts.tolist() == [8, 4, 20]
+    assert np.bincount(source.labels[tail.train]).tolist() == [8, 4, 20]
+    assert tail.meta.tolist() == plain.meta.tolist()
+    same = choose(source, 5, 10, chance(), order=["a", "b", "c"])
+    assert same.digest == plain.digest
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        (["a", "b"], r"^draw\.order: 'c' is missing$"),
+        (["a", "b", "d"], r"^draw\.order: 'd' is no class; valid: a, b, c$"),
+        (["a", "b", "c", "b"], r"^draw\.order: 'b' stands twice$"),
+    ],
+)
+def test_an_order_of_other_classes_is_refused(order, words):
+    with pytest.raises(InputError, match=words):
+        choose(images(40, 30, 50), 5, 10, chance(), order=order)
+
+
 def test_seeded_stored_and_told_by_its_digest(tmp_path):
     one, same, other = (choose(images(40, 40), 4, 5, chance(seed)) for seed in (0, 0, 1))
     assert one.digest == same.digest != other.digest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -82,6 +83,16 @@ def test_a_failure_has_the_stages_sentence_and_can_be_taken_up_again(prepared):
     running.environment = {}
     assert running.follow(f"evaluate@{RUN}") is Outcome.RAN
     assert running.follow(f"export@{RUN}") is Outcome.RAN
+
+
+def test_the_stage_that_failed_is_blamed_and_not_its_neighbour(prepared):
+    """DVC misses a dependency before it says that it begins."""
+    shutil.rmtree("data/prepare/quick/glyphs/test")
+    running = dvc.Chain(chain(RUN))
+    assert running.follow(f"train@{RUN}") is Outcome.RAN
+    with pytest.raises(StageError, match="No such file") as caught:
+        running.follow(f"evaluate@{RUN}")
+    assert caught.value.stage == f"evaluate@{RUN}"
 
 
 def test_an_unforeseen_error_shows_its_last_lines(prepared):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import pytest
 from prefect import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterId,
+)
+from prefect.client.schemas.sorting import ArtifactSort
 from prefect.exceptions import ObjectNotFound
 
 from lazyleap.errors import InputError
@@ -117,6 +124,36 @@ def test_the_time_budget_puts_off_and_the_next_run_goes_on(prepared, notes, monk
     assert notes.ended[LAZY][0] == "postponed"
     monkeypatch.delenv("TOY_BUDGET")
     assert run(only="maml-lazy-*").name == "Completed"
+
+
+def test_the_page_says_what_came_of_each_setting(prepared, monkeypatch):
+    monkeypatch.setenv("TOY_FAIL", f"evaluate {LAZY}")
+    state = run()
+    with get_client(sync_client=True) as client:
+        flow_run = client.read_flow_run(state.state_details.flow_run_id)
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["quick-settings"])),
+            sort=ArtifactSort.CREATED_DESC,
+        )
+        only = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
+        tasks = {one.name: one for one in client.read_task_runs(flow_run_filter=only)}
+    assert flow_run.name == "quick: 1 ran, 1 failed"
+    assert "quick" in flow_run.tags
+    sentence = f"evaluate@{LAZY}: the toy diverged at step 2"
+    broken, fine = json.loads(found[0].data)
+    assert found[0].description == sentence
+    assert next(iter(broken)) == "error"
+    assert (broken["setting"], broken["state"], broken["error"]) == (LAZY, "failed", sentence)
+    assert (fine["setting"], fine["error"]) == (EXACT, "")
+    assert fine["result"] == "accuracy@1 10.0 (49.0 .. 52.0) %"
+    assert set(tasks[f"train@{LAZY}"].tags) == {"quick", "glyphs", "maml", "lazy", "k=5"}
+    named = {name: one.state_name for name, one in tasks.items() if LAZY in name}
+    assert named == {
+        LAZY: "Failed",
+        f"train@{LAZY}": "Completed",
+        f"evaluate@{LAZY}": "Failed",
+    }
+    assert tasks[EXACT].state.message == f"{EXACT}: ran, accuracy@1 10.0 (49.0 .. 52.0) %"
 
 
 def test_only_chooses_settings_by_pattern(prepared):
