@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lazyleap.arrays import read_npz
 from lazyleap.errors import InputError
 from lazyleap.statistics import Numbers
 
@@ -49,11 +50,7 @@ class Items:
     @staticmethod
     def load(path: Path) -> Items:
         """Read what :meth:`save` wrote; InputError if it is missing or broken."""
-        try:
-            with np.load(path) as file:
-                columns = {name: file[name] for name in file.files}
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{path}: does not hold test items ({error})") from error
+        columns = read_npz(path, "does not hold test items")
         parts: dict[str, dict[str, Numbers]] = {"value": {}, "about": {}}
         for name, column in columns.items():
             part, _, rest = name.partition(":")

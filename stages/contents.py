@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from lazyleap import records
 from lazyleap.errors import InputError
 
 Content = dict[str, Any]
+
+
+class _Given(records.Record):
+    stage: str
+    key: str
+    grid: str
+    extensions: str
+    origin: Annotated[str, Field(alias="from")]
+    parameters: dict[str, Any]
+    server: str
+    files: dict[str, str]
 
 
 def write_json(path: Path, content: Content) -> None:
@@ -23,10 +37,7 @@ def written(content: Content) -> bytes:
 
 def read(path: Path, stage: str, key: str) -> Content:
     """What was written for a stage of a key; InputError if it is not that."""
-    try:
-        found: Content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); run stages.validate first") from error
-    if (found.get("stage"), found.get("key")) != (stage, key):
+    found = records.read(path, _Given, "run stages.validate first", finite=False)
+    if (found["stage"], found["key"]) != (stage, key):
         raise InputError(f"{path}: holds no parameters of {stage} {key}")
     return found

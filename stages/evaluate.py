@@ -36,7 +36,7 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
         "grid": setting.grid,
         "task": setting.task_name,
         "kind": setting.task.kind,
-        "dataset": data.info["name"],
+        "dataset": data.info.get("name", ""),
         "algorithm": setting.algorithm,
         "estimator": setting.estimator,
         "horizon": setting.horizon,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from pathlib import Path
 
 import torch
 
+from lazyleap import records
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
 from lazyleap.files import replacing
@@ -32,7 +32,7 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
     models, checks, about = exporter.export(setting, theta, data)
     parity.require(checks)
     commit = provenance.stamp(inputs.origin, inputs.extensions)
-    said = facts(load_setting(trained), _metrics(setting.grid, name), commit) | about
+    said = _facts(trained, setting.grid, name, commit) | about
     with replacing(folders.exported(setting.grid, name)) as folder:
         for file, model in models.items():
             content = annotate(model, said).SerializeToString(deterministic=True)
@@ -43,13 +43,17 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
             (folder / "parity.json").write_text(parity.to_json(checks))
 
 
-def _metrics(grid: str, name: str) -> dict[str, Any]:
+def _facts(trained: Path, grid: str, name: str, commit: str) -> dict[str, str]:
+    """What the run's files say of it."""
     path = folders.evaluated(grid, name) / "metrics.json"
+    metrics = records.read(path, records.Metrics, "evaluate the run first", finite=False)
+    setting = load_setting(trained)
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); evaluate the run first") from error
-    return content
+        return facts(setting, metrics, commit)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: is not what stages.evaluate writes ({error!r}); evaluate the run first"
+        ) from error
 
 
 if __name__ == "__main__":

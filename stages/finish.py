@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
-
+from lazyleap import tensorfile
 from lazyleap.datasets.store import Prepared
 from lazyleap.files import replacing
 from lazyleap.setting import Setting
@@ -36,8 +35,7 @@ def finish(
         shutil.copytree(work / "tensorboard", folder / "tensorboard")
         write_json(folder / "record.json", record | made_with)
     with replacing(folders.trained(setting.grid, setting.name)) as folder:
-        theta = {n: p.cpu().contiguous() for n, p in progress.best_theta.items()}
-        save_file(theta, folder / "theta.safetensors")
+        (folder / "theta.safetensors").write_bytes(tensorfile.dump(progress.best_theta))
         write_json(folder / "setting.json", describe(parameters, classes, data, progress))
 
 
@@ -50,7 +48,7 @@ def describe(
         "normalisation": {"mean": info["mean"], "std": info["std"]},
         "image": {key: info[key] for key in ("channels", "height", "width")},
         "classes": classes,
-        "dataset": info["name"],
+        "dataset": info.get("name", ""),
         "dataset_digest": info["digest"],
         "licence": info.get("licence", ""),
         "citation": info.get("citation", ""),

@@ -74,7 +74,8 @@ def attack_targets(
         InputError: naming the target that is missing or broken, gets none of the images right, or
             gives a score that is not finite.
     """
-    images, chosen = data.split("test"), Chosen.load(data.folder / "attacked.npz")
+    images = data.split("test")
+    chosen = Chosen.load(data.folder / "attacked.npz", images)
     found = []
     for name in targets:
         try:

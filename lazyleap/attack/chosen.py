@@ -43,9 +43,14 @@ class Chosen:
         np.savez(path, rows=self.rows, wished=self.wished)
 
     @staticmethod
-    def load(path: Path) -> Chosen:
-        """Read what :meth:`save` wrote; InputError if it is missing or broken."""
-        return Chosen(*stored.read(path, ("rows", "wished"), "are not chosen images"))
+    def load(path: Path, images: ImageSet) -> Chosen:
+        """Read what :meth:`save` wrote; InputError if it is missing, broken or of other images."""
+        parts = {"rows": 1, "wished": 1}
+        below = {"rows": len(images.labels), "wished": len(images.classes)}
+        found = Chosen(*stored.read(path, parts, "are not chosen images", below))
+        if len(found.rows) != len(found.wished):
+            raise InputError(f"{path}: are not chosen images (rows and wished differ)")
+        return found
 
 
 def choose(images: ImageSet, count: int, chance: np.random.Generator) -> Chosen:

@@ -25,7 +25,7 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
         search(setting, theta, data), options, data, setting.targets, setting.seed, device
     )
     found = triplets(results, options.triplets)
-    about = {"test_digest": Chosen.load(data.folder / "attacked.npz").digest}
+    about = {"test_digest": Chosen.load(data.folder / "attacked.npz", data.split("test")).digest}
     return Verdict(
         summary(results, options, setting.seed) | about,
         curve(results, options),

@@ -11,6 +11,7 @@ from lazyleap.datasets.store import Prepared
 from lazyleap.onnx import answers
 from lazyleap.onnx.exports import Exported
 from lazyleap.setting import Setting
+from lazyleap.tensorfile import fit
 from lazyleap.trees import Tree
 
 MODEL, OUTPUT = "model.onnx", "gradients"
@@ -42,6 +43,7 @@ def export(setting: Setting, theta: Tree, data: Prepared) -> Exported:
     if not theta:
         return Exported({}, [], about)
     network = predictor(setting, data.info)
+    fit(theta, network)
     network.load_state_dict(dict(theta))
     model, checks = answers.export(MODEL, network.eval(), data, (OUTPUT,))
     about |= {"pixels": "0..1", "surrogates": ", ".join(setting.surrogates)}

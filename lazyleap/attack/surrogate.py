@@ -9,4 +9,4 @@ from lazyleap.datasets.store import Prepared
 
 def held_out(data: Prepared) -> Indices:
     """Training images that no surrogate is trained on."""
-    return Chosen.load(data.folder / "held_out.npz").rows
+    return Chosen.load(data.folder / "held_out.npz", data.split("train")).rows

@@ -101,7 +101,8 @@ def _surrogates(
     setting: Setting, data: Prepared, device: torch.device
 ) -> tuple[list[Pairs], list[Pairs]]:
     """Each surrogate's pairs, of images it may have been trained on, and of held-out ones."""
-    images, held_out = data.split("train"), Chosen.load(data.folder / "held_out.npz")
+    images = data.split("train")
+    held_out = Chosen.load(data.folder / "held_out.npz", images)
     options = task(setting).training
     chance = generator(task(setting).draw.seed, "gradients")
     free = np.setdiff1d(np.arange(len(images.labels)), held_out.rows)

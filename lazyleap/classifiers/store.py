@@ -5,20 +5,45 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from pydantic import Field
 from torch import Tensor, nn
 
+from lazyleap import records, tensorfile
 from lazyleap.classifiers.scores import Outputs
-from lazyleap.errors import InputError
 from lazyleap.models.normalised import Normalised
 from lazyleap.models.small import small
-from lazyleap.trees import not_finite
+from lazyleap.sentences import prefixed
 
+HINT = "train the classifier first"
 ABOUT, WEIGHTS, ONNX = "classifier.json", "model.safetensors", "model.onnx"
+
+
+class _Answers(records.Record):
+    """What classifier.json of a target says of its answers."""
+
+    kind: Literal["trained", "onnx"]
+    outputs: Outputs
+
+
+class _Images(records.Record):
+    """What every classifier.json says."""
+
+    classes: Annotated[int, Field(ge=2, le=10**6)]
+    image: records.Image
+    mean: records.Numbers
+    std: records.Numbers
+
+
+class _Trained(_Images):
+    architecture: str
+    width: Annotated[int, Field(ge=1, le=10**6)]
+
+
+class _Onnx(_Images):
+    input: str
 
 
 class Scorer:
@@ -41,8 +66,7 @@ def network(about: Mapping[str, Any]) -> nn.Module:
 
 def save(folder: Path, model: nn.Module, about: Mapping[str, Any]) -> None:
     """Write both files into ``folder``: equal bytes for equal content."""
-    state = {n: p.detach().cpu().contiguous() for n, p in model.state_dict().items()}
-    save_file(state, folder / WEIGHTS)
+    (folder / WEIGHTS).write_bytes(tensorfile.dump(model.state_dict()))
     describe(folder, about)
 
 
@@ -51,14 +75,9 @@ def describe(folder: Path, about: Mapping[str, Any]) -> None:
     (folder / ABOUT).write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
 
 
-def about(folder: Path) -> dict[str, Any]:
-    """What is known of a stored classifier; InputError if it is not there."""
-    path = folder / ABOUT
-    try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); train the classifier first") from error
-    return found
+def about(folder: Path, model: type[records.Record] = _Images) -> dict[str, Any]:
+    """What is known of a stored classifier; InputError if it is not there or lacks something."""
+    return records.read(folder / ABOUT, model, HINT, finite=False)
 
 
 def load_network(folder: Path, device: torch.device) -> nn.Module:
@@ -68,22 +87,21 @@ def load_network(folder: Path, device: torch.device) -> nn.Module:
         InputError: if a file is missing, broken, of another network or with a number that is not
             finite.
     """
-    model = network(about(folder))
-    try:
-        state = load_file(folder / WEIGHTS)
-        model.load_state_dict(state)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{folder / WEIGHTS}: cannot be used ({reason})") from error
-    if name := not_finite(state):
-        raise InputError(f"{folder / WEIGHTS}: '{name}' holds a number that is not finite")
+    path, said = folder / WEIGHTS, about(folder, _Trained)
+    state = tensorfile.load(path, HINT)
+    with prefixed(path), torch.device("meta"):  # takes no memory before the file is known to fit
+        model = network(said)
+        tensorfile.fit(state, model)
+    model.to_empty(device="cpu").load_state_dict(state)
+    tensorfile.require_finite(path, state)
     return model.to(device).eval().requires_grad_(False)
 
 
 def load_scorer(folder: Path, device: torch.device) -> Scorer:
     """A target of either kind."""
-    found = about(folder)
+    found = about(folder, _Answers)
     if found["kind"] == "onnx":
+        about(folder, _Onnx)  # refuses what lacks something
         from lazyleap.classifiers.session import Session  # onnxruntime only where it is needed
 
         return Scorer(Session(folder / ONNX, found), found)

@@ -6,6 +6,7 @@ NeurIPS 2018) its superclasses. Both put the 600 images of a class, train and te
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from lazyleap.datasets import splits
 from lazyleap.datasets.content import Members, unpack
 from lazyleap.datasets.options import Cifar, FewShotCifar
 from lazyleap.datasets.store import ImageSet
-from lazyleap.errors import InputError, nearest
+from lazyleap.errors import InputError, nearest, short, shown
 
 PIXELS = 3 * 32 * 32  # bytes an image, channel by channel
 
@@ -57,25 +58,26 @@ def _read_ten(members: Members, path: Path) -> dict[str, ImageSet]:
     names = _lines(members, path, "batches.meta.txt")
     batches = {"train": [f"data_batch_{i}.bin" for i in range(1, 6)], "test": ["test_batch.bin"]}
     return {
-        split: _as_set(np.concatenate([_records(members, path, file, 1) for file in files]), names)
+        split: _as_set(_rows(members, path, files, 1), names, path)
         for split, files in batches.items()
     }
 
 
-def _as_set(records: NDArray[np.uint8], names: tuple[str, ...]) -> ImageSet:
-    return ImageSet(_images(records), records[:, 0].astype(np.int64), names)
+def _as_set(records: NDArray[np.uint8], names: tuple[str, ...], path: Path) -> ImageSet:
+    return ImageSet(_images(records), _checked(records[:, 0], path, names), names)
 
 
 def _read_hundred(members: Members, path: Path, files: tuple[str, ...]) -> _Hundred:
-    records = np.concatenate([_records(members, path, file, 2) for file in files])
+    records = _rows(members, path, files, 2)
     rows = sorted(range(len(records)), key=lambda row: (records[row, 1], records[row].tobytes()))
     records = records[rows]
+    coarse, fine = (_lines(members, path, f"{of}_label_names.txt") for of in ("coarse", "fine"))
     return _Hundred(
         _images(records),
-        records[:, 0].astype(np.int64),
-        records[:, 1].astype(np.int64),
-        _lines(members, path, "coarse_label_names.txt"),
-        _lines(members, path, "fine_label_names.txt"),
+        _checked(records[:, 0], path, coarse),
+        _checked(records[:, 1], path, fine),
+        coarse,
+        fine,
     )
 
 
@@ -104,18 +106,23 @@ def _relabel(data: _Hundred, classes: list[int]) -> ImageSet:
 
 def _second(entry: object, where: str) -> str:
     if not isinstance(entry, list) or len(entry) != 2:
-        raise InputError(f"{where}: entry {entry!r} must be [superclass, class]")
+        raise InputError(f"{where}: entry {shown(entry)} must be [superclass, class]")
     return str(entry[1])
 
 
 def _index(names: tuple[str, ...], name: str, where: str) -> int:
     if name not in names:
-        raise InputError(f"class '{name}' of {where} is not in CIFAR-100: {nearest(name, names)}")
+        hint = nearest(name, names)
+        raise InputError(f"class '{short(name)}' of {where} is not in CIFAR-100: {hint}")
     return names.index(name)
 
 
 def _images(records: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return records[:, -PIXELS:].reshape(-1, 3, 32, 32)
+
+
+def _rows(members: Members, path: Path, files: Sequence[str], labels: int) -> NDArray[np.uint8]:
+    return np.concatenate([_records(members, path, file, labels) for file in files])
 
 
 def _records(members: Members, path: Path, name: str, labels: int) -> NDArray[np.uint8]:
@@ -127,7 +134,16 @@ def _records(members: Members, path: Path, name: str, labels: int) -> NDArray[np
 
 
 def _lines(members: Members, path: Path, name: str) -> tuple[str, ...]:
-    return tuple(_member(members, path, name).decode().split())
+    try:
+        return tuple(_member(members, path, name).decode().split())
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: {name} is not UTF-8") from error
+
+
+def _checked(labels: NDArray[np.uint8], path: Path, names: tuple[str, ...]) -> NDArray[np.int64]:
+    if labels.max() >= len(names):
+        raise InputError(f"{path}: label {labels.max()} is outside 0..{len(names) - 1}")
+    return labels.astype(np.int64)
 
 
 def _member(members: Members, path: Path, name: str) -> bytes:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
-import gzip
 import hashlib
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
+from lazyleap.datasets import archives
 from lazyleap.datasets.registry import File, Part
 from lazyleap.errors import InputError
 
 Members = dict[str, bytes]
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, OSError)
 
 
 def check(path: Path, file: File, called: str = "") -> str:
@@ -38,13 +33,8 @@ def check(path: Path, file: File, called: str = "") -> str:
 
 
 def unpack(path: Path, container: str, called: str = "") -> Members:
-    """All files of an archive by name, in memory; InputError if it is truncated or damaged."""
-    try:
-        return dict(_members(path, container))
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: fetch the dataset first") from None
-    except DAMAGED as error:
-        raise InputError(f"{called or path} is truncated or damaged: {error}") from error
+    """All files of an archive by name, in memory; InputError as :func:`archives.members`."""
+    return dict(archives.members(path, container, called=called))
 
 
 def digest(part: Part, members: Members) -> str:
@@ -71,22 +61,6 @@ def _canonical(raw: bytes, part: Part) -> bytes:
         pieces = (raw[start : start + step] for start in range(0, len(raw), step))
         return b"".join(sorted(hashlib.sha256(piece).digest() for piece in pieces))
     return raw
-
-
-def _members(path: Path, container: str) -> Iterator[tuple[str, bytes]]:
-    if container == "gz":
-        yield path.stem, gzip.decompress(path.read_bytes())
-    elif container == "zip":
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if not name.endswith("/"):
-                    yield name, archive.read(name)
-    else:
-        with tarfile.open(path, "r:gz") as packed:
-            for member in packed:
-                handle = packed.extractfile(member)
-                if handle:
-                    yield member.name, handle.read()
 
 
 def _check_part(called: str, part: Part, members: Members) -> None:

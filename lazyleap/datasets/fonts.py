@@ -7,21 +7,23 @@ characters in up to sixteen faces.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFont
 
-from lazyleap.errors import InputError
+from lazyleap.errors import InputError, short
 
 EM = 64  # pixels: the size characters are drawn at before they are distorted
 TILE = 20  # pixels: the size they are compared at
 FAMILIES = ("DejaVuSans", "DejaVuSerif", "STIXGeneral")
 LEAST_FACES = 4  # a character that fewer faces have would be too easy to tell
 
+Found = TypeVar("Found")
 Coverage = dict[str, tuple[str, ...]]  # character -> the faces that have it
 
 
@@ -32,7 +34,7 @@ def coverage() -> Coverage:
 
     found: dict[str, list[str]] = {}
     for face in _faces():
-        for code in FT2Font(str(_folder() / face)).get_charmap():
+        for code in _readable(lambda path: FT2Font(str(path)).get_charmap(), face):
             found.setdefault(chr(code), []).append(face)
     return {character: tuple(faces) for character, faces in found.items()}
 
@@ -116,7 +118,17 @@ def _faces() -> tuple[str, ...]:
 @cache
 def _font(face: str) -> ImageFont.FreeTypeFont:
     # the basic layout takes one glyph a character: no shaping library, equal on all machines
-    return ImageFont.truetype(_folder() / face, EM, layout_engine=ImageFont.Layout.BASIC)
+    basic = ImageFont.Layout.BASIC
+    return _readable(lambda path: ImageFont.truetype(path, EM, layout_engine=basic), face)
+
+
+def _readable(read: Callable[[Path], Found], face: str) -> Found:
+    """What ``read`` finds in a font; InputError if it is damaged."""
+    path = _folder() / face
+    try:
+        return read(path)
+    except Exception as error:  # FreeType's own
+        raise InputError(f"font {path} cannot be read: {short(error)}") from error
 
 
 @cache

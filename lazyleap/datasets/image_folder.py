@@ -59,6 +59,12 @@ def _classes(folder: Path) -> list[Path]:
     found = images.folders(folder)
     if not found:
         raise InputError(f"image folder {folder} has no class folders")
+    for path in found:
+        if not path.name.isprintable():  # nor UTF-8
+            raise InputError(
+                f"image folder {folder}: class folder {path.name!a} has a name "
+                "that cannot be printed: rename it"
+            )
     return found
 
 

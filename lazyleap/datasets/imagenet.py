@@ -13,7 +13,7 @@ import numpy as np
 from lazyleap.datasets import images, splits
 from lazyleap.datasets.options import ImageNet
 from lazyleap.datasets.store import ImageSet
-from lazyleap.errors import InputError
+from lazyleap.errors import InputError, shown
 
 Classes = dict[str, list[Path]]  # WordNet id -> its images
 
@@ -36,15 +36,26 @@ def read(source: Path, options: ImageNet) -> dict[str, ImageSet]:
 
 def _tiered(source: Path, lists: str, split: str) -> Classes:
     """Rows of class, superclass: all images of the class."""
-    return {row[0]: _class_images(source, row[0]) for row in splits.table(lists, split)}
+    return {row[0]: _class_images(source, _inside(row[0])) for row in splits.table(lists, split)}
 
 
 def _mini(source: Path, lists: str, split: str) -> Classes:
     """Rows of file name, class, below one heading."""
     found: Classes = {}
-    for name, wordnet in (row[:2] for row in splits.table(lists, split)[1:]):
-        found.setdefault(wordnet, []).append(Path(name))
+    for row in splits.table(lists, split)[1:]:
+        if len(row) < 2:
+            raise InputError(f"{lists}/{split}: row {shown(row)} wants a file and a class")
+        found.setdefault(_inside(row[1]), []).append(Path(_inside(row[0])))
+    if not found:
+        raise InputError(f"{lists}/{split}: names no image")
     return {wordnet: _resolve(source, wordnet, names) for wordnet, names in found.items()}
+
+
+def _inside(name: str) -> str:
+    """A name of a list, which must not lead out of the images' folder."""
+    if Path(name).is_absolute() or ".." in Path(name).parts or not name.isprintable():
+        raise InputError(f"list: {shown(name)} is not a name below the folder of images")
+    return name
 
 
 def _resolve(source: Path, wordnet: str, names: list[Path]) -> list[Path]:
@@ -57,17 +68,25 @@ def _resolve(source: Path, wordnet: str, names: list[Path]) -> list[Path]:
 def _by_number(source: Path, wordnet: str, names: list[Path]) -> list[Path]:
     """n01532829 00000005.jpg is the fifth of that class's training images in order of number."""
     ranked = sorted(_class_images(source, wordnet), key=_number)
-    ranks = [int(name.stem.removeprefix(wordnet)) for name in names]
-    if max(ranks) > len(ranked):
-        raise InputError(
-            f"class {source / wordnet} has {len(ranked)} images, the list names number {max(ranks)}"
-        )
+    ranks = [_rank(name, wordnet) for name in names]
+    for rank in (min(ranks), max(ranks)):
+        if not 0 < rank <= len(ranked):
+            raise InputError(
+                f"class {source / wordnet} has {len(ranked)} images, the list names number {rank}"
+            )
     return [ranked[rank - 1] for rank in ranks]
+
+
+def _rank(name: Path, wordnet: str) -> int:
+    number = name.stem.removeprefix(wordnet)
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
+        raise InputError(f"list: {shown(str(name))} is not named as {wordnet}00000001.jpg is")
+    return int(number)
 
 
 def _number(path: Path) -> int:
     number = path.stem.rpartition("_")[2]
-    if not number.isdigit():
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
         raise InputError(f"image {path} is not named as in ImageNet (n01532829_5.JPEG)")
     return int(number)
 

@@ -5,31 +5,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from lazyleap.errors import InputError
+from lazyleap.errors import InputError, short
 
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # not those that start programs
+LARGEST = 2**26  # pixels
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 
 def files(folder: Path) -> list[Path]:
     """List the images directly in a folder, by name, without hidden files."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
+    return [path for path in _listed(folder) if path.suffix.lower() in SUFFIXES]
 
 
 def folders(folder: Path) -> list[Path]:
     """List the folders directly in a folder, by name, without hidden ones."""
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return [path for path in _listed(folder) if path.is_dir()]
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"folder {folder} cannot be read: {error.strerror}") from error
 
 
 def decode(path: Path, size: int, channels: Literal[1, 3], crop: bool) -> NDArray[np.uint8]:
@@ -40,22 +47,34 @@ def decode(path: Path, size: int, channels: Literal[1, 3], crop: bool) -> NDArra
     Raises InputError naming the file if it cannot be read, or holds real numbers or integers beyond
     16 bits, whose black and white nobody knows.
     """
-    try:
-        with Image.open(path) as image:
-            flat = _flatten(ImageOps.exif_transpose(image), "L" if channels == 1 else "RGB")
-    except FileNotFoundError:
-        raise InputError(f"image {path} does not exist") from None
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        OSError,
-        ValueError,
-        SyntaxError,
-    ) as error:
-        raise InputError(f"image {path} cannot be read: {error}") from error
+    if not path.is_file():  # a pipe would be waited for
+        raise InputError(f"image {path} does not exist")
+    with opened(path, f"image {path}") as image:
+        flat = _flatten(ImageOps.exif_transpose(image), "L" if channels == 1 else "RGB")
     fitted = ImageOps.fit(flat, (size, size)) if crop else flat.resize((size, size))
     pixels = np.asarray(fitted, np.uint8).reshape(size, size, channels)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+@contextmanager
+def opened(file: Path | BinaryIO, called: str) -> Iterator[Image.Image]:
+    """An image of one of the known formats, for the block, which may decode it.
+
+    Raises:
+        InputError: what it is ``called`` and why, if it cannot be read, or has more than 64 million
+            pixels, which would take gigabytes.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow on what it makes the best of
+            with Image.open(file, formats=FORMATS) as image:
+                if image.width * image.height > LARGEST:
+                    raise ValueError(f"it has {image.width} x {image.height} pixels")
+                yield image
+    except UnidentifiedImageError as error:
+        raise InputError(f"{called} cannot be read: it is none of {', '.join(FORMATS)}") from error
+    except Exception as error:  # Pillow's decoders raise whatever a broken file makes them
+        raise InputError(f"{called} cannot be read: {short(error)}") from error
 
 
 def stack(

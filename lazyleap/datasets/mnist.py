@@ -15,6 +15,7 @@ from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError
 
 FILES = {"train": "train", "test": "t10k"}
+LARGEST = 2**14  # pixels a side
 UNSIGNED_BYTE = 0x08
 
 
@@ -45,6 +46,8 @@ def _read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     if raw[:4] != bytes([0, 0, UNSIGNED_BYTE, dimensions]) or len(raw) < head:
         raise InputError(f"{path} is not an IDX file of bytes with {dimensions} dimensions")
     shape = struct.unpack(f">{dimensions}I", raw[4:head])
-    if len(raw) - head != math.prod(shape) or not shape[0]:
+    if max(shape[1:], default=1) > LARGEST:
+        raise InputError(f"{path} says that its images are {shape[1]} x {shape[2]} pixels")
+    if len(raw) - head != math.prod(shape) or 0 in shape:
         raise InputError(f"{path} is truncated: {len(raw) - head} values for shape {list(shape)}")
     return np.frombuffer(raw, np.uint8, offset=head).reshape(shape)

@@ -7,7 +7,7 @@ RRR degrees makes a class of its own, as in Vinyals et al. (2016).
 from __future__ import annotations
 
 import io
-import zipfile
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lazyleap.datasets import splits
+from lazyleap.datasets.archives import members
+from lazyleap.datasets.images import opened
 from lazyleap.datasets.options import Omniglot
 from lazyleap.datasets.store import ImageSet
-from lazyleap.errors import InputError, nearest
+from lazyleap.errors import InputError, nearest, short
 
 ARCHIVES = ("images_background.zip", "images_evaluation.zip")
 Drawings = dict[str, NDArray[np.uint8]]  # Alphabet/characterNN -> [drawings, size, size]
@@ -39,23 +41,23 @@ def read(source: Path, options: Omniglot) -> dict[str, ImageSet]:
 
 
 def _read_zip(path: Path, size: int) -> Drawings:
-    found: dict[str, list[NDArray[np.uint8]]] = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in sorted(archive.namelist()):
-                if member.endswith(".png") and not member.startswith("__MACOSX"):
-                    character = "/".join(member.split("/")[-3:-1])
-                    found.setdefault(character, []).append(_decode(archive.read(member), size))
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: fetch the dataset first") from None
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise InputError(f"{path} is truncated or damaged: {error}") from error
-    return {name: np.stack(images) for name, images in found.items()}
+    found: dict[str, list[tuple[str, NDArray[np.uint8]]]] = {}
+    for member, raw in members(path, "zip", _is_drawing):
+        character = "/".join(member.split("/")[-3:-1])
+        found.setdefault(character, []).append((member, _decode(path, member, raw, size)))
+    return {
+        name: np.stack([drawing for _, drawing in sorted(drawings, key=itemgetter(0))])
+        for name, drawings in found.items()
+    }
 
 
-def _decode(raw: bytes, size: int) -> NDArray[np.uint8]:
+def _is_drawing(member: str) -> bool:
+    return member.endswith(".png") and not member.startswith("__MACOSX")
+
+
+def _decode(path: Path, member: str, raw: bytes, size: int) -> NDArray[np.uint8]:
     """Grey, resized, inverted: the files are black ink on white."""
-    with Image.open(io.BytesIO(raw)) as image:
+    with opened(io.BytesIO(raw), f"{path}: {short(member)}") as image:
         grey = image.convert("L").resize((size, size), Image.Resampling.BILINEAR)
     return 255 - np.asarray(grey)
 
@@ -70,7 +72,9 @@ def _class(drawings: Drawings, name: str, where: str) -> NDArray[np.uint8]:
     character, _, rotation = name.partition("/rot")
     if character not in drawings:
         hint = nearest(character, drawings)
-        raise InputError(f"class '{name}' of list '{where}' is not in the archives: {hint}")
+        raise InputError(f"class '{short(name)}' of list '{where}' is not in the archives: {hint}")
     if rotation not in ("", "000", "090", "180", "270"):
-        raise InputError(f"class '{name}' of list '{where}': rotation must be a quarter turn")
+        raise InputError(
+            f"class '{short(name)}' of list '{where}': rotation must be a quarter turn"
+        )
     return np.rot90(drawings[character], int(rotation or 0) // 90, axes=(1, 2))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lazyleap import yamlfile
-from lazyleap.errors import InputError, nearest
+from lazyleap.errors import InputError, nearest, short, shown
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -83,5 +83,5 @@ def _entry(path: Path, name: str, block: object) -> Entry:
         first = error.errors()[0]
         key = ".".join(map(str, (name, *first["loc"])))
         raise InputError(
-            f"registry {path}, {key}: {first['msg']}, got {first['input']!r}"
+            f"registry {path}, {short(key)}: {first['msg']}, got {shown(first['input'])}"
         ) from None

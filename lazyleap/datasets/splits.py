@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
-from lazyleap.errors import InputError
+from lazyleap import bounded
+from lazyleap.errors import InputError, short
 
 SPLITS = ("train", "val", "test")
 
@@ -39,8 +41,8 @@ def entries(folder: str, split: str) -> list[Any]:
     path = Path(folder) / f"{split}.json"
     try:
         found = json.loads(_text(path))
-    except ValueError as error:
-        raise InputError(f"split list {path} is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"split list {path} is not JSON: {short(error)}") from error
     if not isinstance(found, list) or not found:
         raise InputError(f"split list {path} must be a list with at least one entry")
     return found
@@ -53,7 +55,10 @@ def table(folder: str, split: str) -> list[list[str]]:
     """
     plain = Path(folder) / f"{split}.csv"
     path = plain if plain.is_file() else plain.with_suffix(".csv.gz")
-    found = [row for row in csv.reader(_text(path).splitlines()) if row]
+    try:
+        found = [row for row in csv.reader(_text(path).splitlines()) if row]
+    except csv.Error as error:
+        raise InputError(f"split list {path} is no table: {short(error)}") from error
     if not found:
         raise InputError(f"split list {path} is empty")
     return found
@@ -63,7 +68,10 @@ def _text(path: Path) -> str:
     if not path.is_file():
         raise InputError(f"split list {path} does not exist")
     try:
-        raw = path.read_bytes()
-        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"split list {path} cannot be read: {error}") from error
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            raw = file.read(bounded.RECORD + 1)
+        if len(raw) > bounded.RECORD:
+            raise ValueError(f"it is larger than {bounded.RECORD // 2**20} MiB")
+        return raw.decode()
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise InputError(f"split list {path} cannot be read: {short(error)}") from error

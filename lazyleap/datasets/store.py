@@ -7,15 +7,35 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from lazyleap.errors import InputError, nearest
+from lazyleap import records
+from lazyleap.errors import InputError, nearest, short
 from lazyleap.files import replacing
 
 INFO = "dataset.json"
+
+
+class _Split(records.Record):
+    images: Annotated[int, Field(ge=1)]
+    classes: Annotated[list[str], Field(min_length=1)]
+
+
+class _Info(records.Record):
+    """What every dataset.json has; of no images at all its numbers are 0."""
+
+    splits: dict[str, _Split]
+    channels: Annotated[int, Field(ge=0, le=1024)]
+    height: Annotated[int, Field(ge=0, le=2**14)]
+    width: Annotated[int, Field(ge=0, le=2**14)]
+    mean: records.Numbers
+    std: records.Numbers
+    digest: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,14 +60,22 @@ class Prepared:
         Raises InputError if the split is unknown or its files are missing, truncated or other
         than described. Cost: reads the labels, not the images.
         """
-        if name not in self.info["splits"]:
-            hint = nearest(name, self.info["splits"])
-            raise InputError(f"{self.folder} has no split '{name}': {hint}")
-        about = self.info["splits"][name]
+        about = self._about(name)
         images = _array(self.folder / f"{name}_images.npy", np.uint8, self._shape(about["images"]))
         labels = _array(self.folder / f"{name}_labels.npy", np.int64, (about["images"],))
         _check_labels(self.folder / f"{name}_labels.npy", labels, len(about["classes"]))
         return ImageSet(images, labels, tuple(about["classes"]))
+
+    def count(self, name: str) -> int:
+        """How many images a split has, by the description; InputError if it is unknown."""
+        return int(self._about(name)["images"])
+
+    def _about(self, name: str) -> dict[str, Any]:
+        if name not in self.info["splits"]:
+            hint = nearest(name, self.info["splits"])
+            raise InputError(f"{self.folder} has no split '{name}': {hint}")
+        about: dict[str, Any] = self.info["splits"][name]
+        return about
 
     def _shape(self, count: int) -> tuple[int, ...]:
         return (count, self.info["channels"], self.info["height"], self.info["width"])
@@ -67,17 +95,7 @@ def save(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) ->
 
 def load(folder: Path) -> Prepared:
     """Open what ``save`` wrote; raises InputError if it is missing or its description is broken."""
-    path = folder / INFO
-    if not path.is_file():
-        raise InputError(f"{path} is missing: prepare the dataset first")
-    try:
-        info = json.loads(path.read_text())
-        missing = {"splits", "channels", "height", "width", "mean", "std", "digest"} - info.keys()
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"{path} is not a dataset description: {error}") from error
-    if missing:
-        raise InputError(f"{path} lacks {', '.join(sorted(missing))}: prepare the dataset again")
-    return Prepared(folder, info)
+    return Prepared(folder, records.read(folder / INFO, _Info, "prepare the dataset"))
 
 
 def digest(sets: Mapping[str, ImageSet]) -> str:
@@ -151,13 +169,17 @@ def _array(path: Path, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     if not path.is_file():
         raise InputError(f"{path} is missing: prepare the dataset again")
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r")
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path} is truncated or not an array: {error}") from error
+        array: Any = np.load(path, mmap_mode="r")
+    except Exception as error:  # numpy parses the header as Python, which raises any
+        raise InputError(f"{path} is truncated or not an array: {short(error)}") from error
+    if not isinstance(array, np.ndarray):
+        array.close()  # of several arrays, an .npz
+        raise InputError(f"{path} is truncated or not an array: it is an archive")
     if array.dtype != dtype or array.shape != shape:
         found = f"{array.dtype} {list(array.shape)}"
         raise InputError(f"{path} holds {found}, described is {np.dtype(dtype)} {list(shape)}")
-    return array
+    known: NDArray[Any] = array
+    return known
 
 
 def _check_labels(path: Path, labels: NDArray[np.int64], classes: int) -> None:

@@ -47,9 +47,14 @@ class Episodes:
         np.savez(path, support=self.support, query=self.query)
 
     @staticmethod
-    def load(path: Path) -> Episodes:
-        """Read what :meth:`save` wrote; InputError if it is missing or broken."""
-        return Episodes(*stored.read(path, ("support", "query"), "are not stored episodes"))
+    def load(path: Path, images: int | None = None) -> Episodes:
+        """Read what :meth:`save` wrote; InputError if it is missing, broken, or of more images."""
+        parts = {"support": 3, "query": 3}
+        below = dict.fromkeys(parts, images)
+        found = Episodes(*stored.read(path, parts, "are not stored episodes", below))
+        if found.support.shape[:2] != found.query.shape[:2]:
+            raise InputError(f"{path}: are not stored episodes (support and query differ)")
+        return found
 
 
 class Sampler:

@@ -29,8 +29,8 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
     seen = load_data(data.folder.parents[1] / "train" / "images")
     test, k = task(setting).test, setting.horizon
     problem, _ = problem_of(setting, data, device)
-    episodes = Episodes.load(data.folder / "episodes.npz")
-    past = Episodes.load(seen.folder / "validation.npz")
+    episodes = Episodes.load(data.folder / "episodes.npz", data.count("test"))
+    past = Episodes.load(seen.folder / "validation.npz", seen.count("val"))
     pixels, before = pixels_of(data, "test", device), pixels_of(seen, "val", device)
     few, rest = episodes.head(test.curve_episodes), episodes.tail(test.curve_episodes)
     curve = accuracies(problem, theta, pixels, few, {*points(test.curve_steps), *test.steps, k})

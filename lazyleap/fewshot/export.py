@@ -67,7 +67,7 @@ def load(setting: Setting, theta: Tree, data: Prepared) -> Learned:
 def feeds(learned: Learned, data: Prepared, count: int, steps: int) -> list[Feed]:
     """The inputs of ``adapt.onnx`` for the first test episodes, images in 0..1."""
     images = data.split("test").images
-    episodes = Episodes.load(data.folder / "episodes.npz").head(count)
+    episodes = Episodes.load(data.folder / "episodes.npz", len(images)).head(count)
 
     def pixels(indices: Array) -> Array:
         return images[indices.reshape(-1)].astype(np.float32) / np.float32(255)

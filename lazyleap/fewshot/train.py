@@ -51,7 +51,7 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> MetaLearn
             problem,
             setting.horizon,
             pixels_of(data, "val", device),
-            Episodes.load(data.folder / "validation.npz"),
+            Episodes.load(data.folder / "validation.npz", data.count("val")),
         ),
     )
 

@@ -9,16 +9,15 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from lazyleap import tensorfile
 from lazyleap.bilevel import Batch
 from lazyleap.errors import InputError
 from lazyleap.longtail.options import LongTailTraining
 from lazyleap.models.layout import channels_last, chosen, flat, shaped
 from lazyleap.training.watch import Watch
-from lazyleap.trees import Tree, copy, detach, leaf, not_finite
+from lazyleap.trees import Tree, copy, detach, leaf
 
 PREFIX = "classifier/"
 
@@ -165,10 +164,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
         InputError: if the file cannot be read, a parameter is missing or of another shape, or a
             tensor that the network takes holds a number that is not finite.
     """
-    try:
-        found = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+    found = tensorfile.load(path)
     tree = {name.removeprefix(PREFIX): p for name, p in found.items()}
     for name, p in network.named_parameters():
         if name not in tree:
@@ -178,6 +174,5 @@ def load_weights(network: nn.Module, path: Path) -> None:
             raise InputError(f"{path}: parameter '{name}' has shape {shapes}")
     known = network.state_dict().keys()
     taken = {n: p for n, p in tree.items() if n in known}
-    if broken := not_finite(taken):
-        raise InputError(f"{path}: '{broken}' holds a number that is not finite")
+    tensorfile.require_finite(path, taken)
     network.load_state_dict(taken, strict=False)

@@ -15,16 +15,19 @@ from lazyleap.longtail.options import task
 from lazyleap.longtail.profile import LongTail
 from lazyleap.setting import Setting
 from lazyleap.statistics import cells
+from lazyleap.tensorfile import fit
 from lazyleap.trees import Tree
 
 
 def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -> Verdict:
     """Errors over the whole test set; the curve is recall by class, the largest first."""
     images, options = data.split("test"), task(setting).test
-    tail = LongTail.load(data.folder / "longtail.npz")
+    tail = LongTail.load(data.folder / "longtail.npz", len(images.classes))
     model = network(setting, len(images.classes), data.info, running=True).to(device)
     pixels = Pixels(images, data.info["mean"], data.info["std"], device)
-    logits = answer(model, tree(theta), pixels[np.arange(len(images.labels))])
+    learned, known = tree(theta), model.state_dict()
+    fit({n: p for n, p in learned.items() if n in known}, model)
+    logits = answer(model, learned, pixels[np.arange(len(images.labels))])
     items, metrics = measure(
         logits.cpu().numpy(), np.array(images.labels), tail.counts, **options.model_dump()
     )

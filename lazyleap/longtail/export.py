@@ -14,6 +14,7 @@ from lazyleap.longtail.profile import LongTail
 from lazyleap.onnx import answers, ordinary
 from lazyleap.onnx.exports import Exported
 from lazyleap.setting import Setting
+from lazyleap.tensorfile import fit
 from lazyleap.trees import Tree
 
 __all__ = ["describe", "export"]
@@ -45,14 +46,15 @@ def module(setting: Setting, theta: Tree, data: Prepared) -> nn.Module:
     """What the file holds: normalisation, the network in evaluation mode, softmax."""
     classes = len(data.info["splits"]["test"]["classes"])
     made = network(setting, classes, data.info, running=True)
+    fit(tree(theta), made)
     made.load_state_dict(tree(theta))
     return ordinary.Normalised(Answers(made), data.info["mean"], data.info["std"]).eval()
 
 
 def about(setting: Setting, data: Prepared) -> dict[str, str]:
     """Names and sizes of the classes, what the graph does with pixels, what "few" means."""
-    counts = LongTail.load(data.folder / "longtail.npz").counts
     names = data.info["splits"]["test"]["classes"]
+    counts = LongTail.load(data.folder / "longtail.npz", len(names)).counts
     return {
         "classes": str(len(names)),
         "pixels": "0..1",

@@ -35,10 +35,19 @@ class LongTail:
         np.savez(path, train=self.train, meta=self.meta, counts=self.counts)
 
     @staticmethod
-    def load(path: Path) -> LongTail:
-        """Read what :meth:`save` wrote; InputError if it is missing or broken."""
-        names = ("train", "meta", "counts")
-        return LongTail(*stored.read(path, names, "is not a stored long tail"))
+    def load(path: Path, classes: int | None = None, images: int | None = None) -> LongTail:
+        """Read what :meth:`save` wrote.
+
+        InputError if it is missing, broken, of more images or of another number of classes.
+        """
+        parts, below = (
+            dict.fromkeys(("train", "meta", "counts"), 1),
+            {"train": images, "meta": images},
+        )
+        found = LongTail(*stored.read(path, parts, "is not a stored long tail", below))
+        if classes not in (None, len(found.counts)) or not found.counts.all():
+            raise InputError(f"{path}: is not a stored long tail of {classes} classes")
+        return found
 
 
 def profile(n: int, imbalance: float, classes: int) -> Indices:

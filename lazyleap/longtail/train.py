@@ -29,7 +29,8 @@ SHOWN = 16  # images of a preview
 def learner(setting: Setting, data: Prepared, device: torch.device) -> WeightedLearner:
     """The running classifier of a setting, its weigher, and the mini-batches."""
     options, images = task(setting).training, data.split("train")
-    tail = LongTail.load(data.folder / "longtail.npz")
+    sizes = len(images.classes), len(images.labels)
+    tail = LongTail.load(data.folder / "longtail.npz", *sizes)
     pixels = Pixels(images, data.info["mean"], data.info["std"], device)
     augment = options.augment.model_dump()
     examples = Examples(pixels, images.labels, tail.train, **augment)

@@ -10,46 +10,24 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from lazyleap.errors import InputError
+from lazyleap import bounded, records
+from lazyleap.errors import InputError, short
 from lazyleap.items import FILE, Items
 from lazyleap.results import Group, Run
 from lazyleap.settings import Settings, load, resolve
 from stages import folders
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PLAIN = ("task", "algorithm", "estimator", "horizon", "seed")  # every run has them
 
 
-class _Json(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-
-class _Score(_Json):
-    value: Number
-    ci95: Size | None = None
-    low: Number | None = None
-    high: Number | None = None
-    n: Annotated[int, Field(ge=0)] | None = None
-
-
-class _Metrics(_Json):
-    """What every metrics.json has; the rest is its kind's own."""
-
-    dataset: str
-    metrics: dict[str, _Score]
-    primary: str
-    test_digest: str
-
-
-class _Record(_Json):
+class _Record(records.Record):
     """What every record.json has; times in seconds, memory in MiB."""
 
     meta_iterations: Annotated[int, Field(ge=0)]
-    train_cpu_seconds: Size
-    peak_memory_mib: Size
+    train_cpu_seconds: records.Size
+    peak_memory_mib: records.Size
     device: str
 
 
@@ -114,9 +92,7 @@ def _read(settings: Settings, name: str) -> Run | Missing:
         return Missing(name, f"not trained: no {record.as_posix()}")
     if not metrics.is_file():
         return Missing(name, f"trained, not evaluated: no {metrics.as_posix()}")
-    measured = parse(metrics, _Metrics)
-    if measured["primary"] not in measured["metrics"]:
-        raise InputError(f"{metrics}: primary: '{measured['primary']}' is not in its metrics")
+    measured = records.read(metrics, records.Metrics)
     run = resolve(settings, name)
     if stale := _stale(run.asked(), measured.get("setting", {})):
         return Missing(name, f"{metrics.as_posix()} is of another setting: {stale}")
@@ -134,7 +110,7 @@ def _read(settings: Settings, name: str) -> Run | Missing:
         options=options,
         seed=run.seed,
         metrics=measured,
-        record=parse(record, _Record),
+        record=records.read(record, _Record),
         curve=_curve(evaluated / "curve.csv"),
         items=Items.load(items) if items.is_file() else None,
         folder=evaluated,
@@ -142,7 +118,7 @@ def _read(settings: Settings, name: str) -> Run | Missing:
     )
 
 
-class _Parity(_Json):
+class _Parity(records.Record):
     """What every parity.json has, and the widest differences in float32: the file's, PyTorch's."""
 
     ok: bool
@@ -158,7 +134,7 @@ def checks(grid: str, run: Run) -> list[tuple[bool, str]]:
         found.append((False, score.chance))
     parity = folders.exported(grid, run.name) / "parity.json"
     if parity.is_file():
-        found.append(_agreement(parse(parity, _Parity)))
+        found.append(_agreement(records.read(parity, _Parity)))
     return found
 
 
@@ -193,32 +169,14 @@ def _stale(asked: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return ", ".join(words for words in said if words)
 
 
-def parse(path: Path, model: type[_Json]) -> dict[str, Any]:
-    """A JSON file checked; InputError in one sentence if it is not what ``model`` says."""
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(), parse_constant=_refuse)
-        model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"{path}: {where}: {first['msg']}, got {first['input']!r}"[:300]
-        ) from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: is not usable JSON ({error})") from error
-    return content
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"holds {constant}, which is no number")
-
-
 def _curve(path: Path) -> list[dict[str, str]]:
     """Rows of curve.csv by its header; none without such a file."""
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        rows = list(csv.DictReader(bounded.text(path).splitlines()))
+    except csv.Error as error:
+        raise InputError(f"{path}: is no table: {short(error)}") from error
     if any(None in row or None in row.values() for row in rows):
         raise InputError(f"{path}: is no table: a row is longer or shorter than its header")
     return rows

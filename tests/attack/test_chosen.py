@@ -18,7 +18,7 @@ def test_no_image_twice_and_never_its_own_class(tmp_path):
     assert (chosen.wished != IMAGES.labels[chosen.rows]).all()
     assert set(chosen.wished) == {0, 1, 2}
     chosen.save(tmp_path / "a.npz")
-    again = Chosen.load(tmp_path / "a.npz")
+    again = Chosen.load(tmp_path / "a.npz", IMAGES)
     assert again.digest == chosen.digest != chosen.only(np.arange(29)).digest
     assert choose(IMAGES, 30, np.random.default_rng(1)).digest != chosen.digest
 
@@ -36,4 +36,4 @@ def test_refusals(tmp_path):
     with pytest.raises(InputError, match="at least 2"):
         others(np.zeros(3, np.int64), 1, np.random.default_rng(0))
     with pytest.raises(InputError, match=r"none\.npz: are not chosen images"):
-        Chosen.load(tmp_path / "none.npz")
+        Chosen.load(tmp_path / "none.npz", IMAGES)

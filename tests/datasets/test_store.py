@@ -122,7 +122,7 @@ def test_a_broken_description_is_named(folder, text):
 
 
 def test_an_unprepared_folder_says_what_to_do(tmp_path):
-    with pytest.raises(InputError, match="prepare the dataset first"):
+    with pytest.raises(InputError, match="there is no such file; prepare the dataset"):
         load(tmp_path)
 
 
