@@ -31,10 +31,14 @@ class Siren(nn.Module):
         self.body = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.head = nn.Linear(width, channels)
         self.w0 = w0
-        for layer in (*self.body, self.head):
-            bound = 0.5 if layer is self.body[0] else math.sqrt(6 / width) / w0
-            nn.init.uniform_(layer.weight, -bound, bound)
-            nn.init.zeros_(layer.bias)
+        for name, p in self.named_parameters():
+            nn.init.uniform_(p, -self.bound(name), self.bound(name))
+
+    def bound(self, name: str) -> float:
+        """A parameter's initial numbers are uniform between minus and plus this."""
+        if name.endswith("bias"):
+            return 0.0
+        return 0.5 if name == "body.0.weight" else math.sqrt(6 / self.head.in_features) / self.w0
 
     def forward(self, places: Tensor) -> Tensor:
         """Colours in -1..1, about, at ``places`` in -1..1."""
