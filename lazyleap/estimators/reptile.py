@@ -28,6 +28,7 @@ class Reptile:
 
     needs: ClassVar[Needs] = {Trait.START: "s_0 - s_k says nothing of any other part"}
     Options: ClassVar[type[Block]] = Empty
+    stacks: ClassVar[bool] = True
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
@@ -38,7 +39,9 @@ class Reptile:
             paths.append(path)
             with torch.no_grad():
                 loss = problem.outer_loss(path.end, theta, task.outer)
-            (grad,) = begin(subtract(path.start, path.end))
+            displacement = subtract(path.start, path.end)
+            tasks_in_one = getattr(problem, "count", 1)  # of which theta is the start
+            (grad,) = begin({n: d / tasks_in_one for n, d in displacement.items()})
             gradients.append(TaskGradient(loss, filled(grad, theta)))
         meta = average(gradients, paths)
         require_read(problem, theta, tasks[0], meta.grad)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -88,7 +88,7 @@ class Stateless:
     @property
     def stacks(self) -> bool:
         """Whether there is :meth:`side_by_side`: the network says so of itself."""
-        return getattr(self._module, "side_by_side", False)
+        return bool(getattr(self._module, "side_by_side", False))
 
     def __call__(self, parameters: Tree, inputs: Any) -> Tensor:
         """The module at other parameters."""
@@ -98,22 +98,27 @@ class Stateless:
     def side_by_side(self, parameters: Tree, inputs: Tensor) -> Tensor:
         """The module at those of many tasks: ``[t, ...]`` and ``[t, n, c, h, w]`` to ``[t, n, o]``.
 
-        See :mod:`lazyleap.models.layers`.
+        See :mod:`lazyleap.models.layers`. A module with a method ``side_by_side`` is asked by that.
         """
         tasks, n = inputs.shape[:2]
         self._check(parameters, stacked=1)
         fixed = {m: p.detach().expand(tasks, *p.shape) for m, p in self._parameters.items()}
-        outputs = self._at({**fixed, **parameters}, inputs.transpose(0, 1).flatten(1, 2))
+        every = {**fixed, **parameters}
+        if callable(own := cast(Any, self._module).side_by_side):
+            return self._at(every, inputs, own)
+        outputs = self._at(every, inputs.transpose(0, 1).flatten(1, 2))
         return outputs.view(n, tasks, -1, *outputs.shape[2:]).transpose(0, 1)
 
-    def _at(self, parameters: Tree, inputs: Any) -> Tensor:
+    def _at(
+        self, parameters: Tree, inputs: Any, call: Callable[[Any], Any] | None = None
+    ) -> Tensor:
         self._check_layers()
         before = self._buffers.versions()
         own = [home[key] for home, key, _ in self._places]
         for home, key, name in self._places:  # torch.func.functional_call does so, ten times slower
             home[key] = parameters.get(name, home[key])
         try:
-            outputs = self._call(inputs)
+            outputs = (call or self._call)(inputs)
         finally:
             for (home, key, _), p in zip(self._places, own, strict=True):
                 home[key] = p

@@ -31,9 +31,13 @@ class WithFeatures(nn.Module):
 
 
 def export(
-    module: nn.Module, shape: Sequence[int], *, outputs: Sequence[str] = ("logits",)
+    module: nn.Module,
+    shape: Sequence[int],
+    *,
+    outputs: Sequence[str] = ("logits",),
+    given: str = "images",
 ) -> onnx.ModelProto:
-    """An ONNX file's content: input ``images [batch, *shape]``, any batch from 1; then ``outputs``.
+    """An ONNX file's content: input ``given [batch, *shape]``, any batch from 1; then ``outputs``.
 
     Serves classifiers, gradient predictors (image to image) and feature extractors alike. Its
     dtype is the module's. Raises what ``torch.onnx.export`` raises when the module cannot be said
@@ -45,7 +49,7 @@ def export(
     return to_onnx(
         module.requires_grad_(False),
         (example,),
-        inputs=["images"],
+        inputs=[given],
         outputs=outputs,
         dynamic=[{0: batch}],
     )

@@ -202,6 +202,20 @@ def add(a: Value, b: Value) -> tuple[Value, Pullback]:
     return a + b, lambda gy: (gy, gy)
 
 
+def multiply(a: Value, b: Value | float) -> tuple[Value, Pullback]:
+    """``a b``, of one shape, or ``b`` a number."""
+    if not isinstance(b, Value):
+        return a * b, lambda gy: (gy * b,)
+    if a.shape != b.shape:
+        raise InputError("a product of different shapes has no gradient rule for export")
+    return a * b, lambda gy: (gy * b, gy * a)
+
+
+def sine(x: Value) -> tuple[Value, Pullback]:
+    """``sin x``."""
+    return x.builder.op("Sin", x), lambda gy: (gy * x.builder.op("Cos", x),)
+
+
 def _pair(numbers: Sequence[int]) -> Pair:
     """One number for both directions, or one for each."""
     return (numbers[0], numbers[-1])
@@ -219,4 +233,6 @@ RULES: dict[Any, Rule] = {
     aten.flatten.using_ints: flatten,
     aten.mean.dim: mean,
     aten.add.Tensor: add,
+    aten.mul.Tensor: multiply,
+    aten.sin.default: sine,
 }

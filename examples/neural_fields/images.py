@@ -1,0 +1,92 @@
+"""Images as inner problems: places and colours; and which images are held out, drawn once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lazyleap.bilevel import Batch, Task
+from lazyleap.datasets import indices as stored
+from lazyleap.datasets.indices import Indices
+from lazyleap.datasets.pixels import Pixels
+from lazyleap.datasets.store import Prepared
+
+FILE = "fields.npz"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Indices ``[n]`` of images of one split."""
+
+    images: Indices
+
+    @property
+    def digest(self) -> str:
+        """sha256: two results with one digest saw the same images."""
+        return stored.digest(self.images)
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file, equal bytes for equal content."""
+        np.savez(path, images=self.images)
+
+    @staticmethod
+    def load(folder: Path) -> Chosen:
+        """Those of a prepared folder; InputError if they are missing or broken."""
+        return Chosen(*stored.read(folder / FILE, ("images",), "are not stored indices"))
+
+
+def places(height: int, width: int) -> Tensor:
+    """``[height * width, 2]``: row and column of each pixel, from -1 to 1."""
+    sides = (torch.linspace(-1, 1, n) for n in (height, width))
+    return torch.stack(torch.meshgrid(*sides, indexing="ij"), -1).flatten(0, 1)
+
+
+def colours(data: Prepared, part: str, device: torch.device) -> Pixels:
+    """Images of one split, ``[n, C, H, W]``, in -1..1."""
+    half = [0.5] * data.info["channels"]
+    return Pixels(data.split(part), half, half, device)
+
+
+def held_out(data: Prepared) -> str:
+    """The split that validation images come from: train, where there is no other."""
+    return "val" if "val" in data.info["splits"] else "train"
+
+
+def as_tasks(
+    images: Tensor, horizon: int, share: float = 1.0, chance: np.random.Generator | None = None
+) -> list[Task]:
+    """One inner problem an image of ``[T, C, H, W]``; judged by all its pixels.
+
+    With a ``share`` below 1 each inner step sees that share of the pixels, drawn without
+    replacement, the same places in all images of a step.
+    """
+    where = places(*images.shape[2:]).to(images)
+    batches = [Batch(where, each) for each in images.flatten(2).transpose(1, 2).contiguous()]
+    if share == 1:
+        return [Task([batch] * horizon, batch) for batch in batches]
+    assert chance is not None
+    n = len(where)
+    size = max(1, round(share * n))
+    steps = [torch.from_numpy(chance.choice(n, size, replace=False)) for _ in range(horizon)]
+    return [Task([_part(batch, rows) for rows in steps], batch) for batch in batches]
+
+
+def _part(batch: Batch, rows: Tensor) -> Batch:
+    rows = rows.to(batch.targets.device)
+    return Batch(batch.inputs[rows], batch.targets[rows])
+
+
+def picture(colours: Tensor, height: int, width: int) -> Tensor:
+    """``[..., height * width, C]`` in -1..1 as images ``[..., C, height, width]`` in 0..1.
+
+    What a field says beyond is left as it is.
+    """
+    return (
+        ((colours + 1) / 2)
+        .transpose(-1, -2)
+        .reshape(*colours.shape[:-2], colours.shape[-1], height, width)
+    )
