@@ -14,7 +14,7 @@ from lazyleap.errors import InputError, short, shown
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Numbers = Annotated[list[Number], Field(max_length=100)]
-Pixels = Annotated[int, Field(ge=1, le=2**14)]  # a side of an image
+Pixels = Annotated[int, Field(ge=0, le=2**14)]  # a side of an image; none where there are no images
 
 
 class Record(BaseModel):
@@ -26,7 +26,7 @@ class Record(BaseModel):
 class Image(Record):
     """What images look like."""
 
-    channels: Annotated[int, Field(ge=1, le=1024)]
+    channels: Annotated[int, Field(ge=0, le=1024)]
     height: Pixels
     width: Pixels
 

@@ -34,7 +34,7 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
     """
     test, k = task(setting).test, setting.horizon
     problem, _ = problem_of(setting, data, device)
-    chosen = Chosen.load(data.folder).images
+    chosen = Chosen.load(data, "test").images
     steps = {*points(test.curve_steps), *test.steps, *test.shown, k}
     images, fits = fitted(setting, problem, theta, data, "test", device, steps)
     scores = {
@@ -79,7 +79,7 @@ def fitted(
     steps: set[int],
 ) -> tuple[Tensor, Fits]:
     """The chosen images ``[n, C, H, W]`` of one split in 0..1, and their fits by steps."""
-    pixels, chosen = colours(data, part, device), Chosen.load(data.folder).images
+    pixels, chosen = colours(data, part, device), Chosen.load(data, part).images
     try:
         found = measures.along(problem, theta, pixels, chosen, steps)
     except DivergedError as error:

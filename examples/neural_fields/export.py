@@ -84,7 +84,7 @@ def export(setting: Setting, theta: Tree, data: Prepared) -> Exported:
     """The three files of a trained run, checked on the first of its test images."""
     learned = load(setting, theta, data)
     where = places(data.info["height"], data.info["width"])
-    images = data.split("test").images[Chosen.load(data.folder).images[:IMAGES]] / 255
+    images = data.split("test").images[Chosen.load(data, "test").images[:IMAGES]] / 255
     feeds, free = (
         [feed_of(where, image, learned, setting.horizon, free=each) for image in images]
         for each in (False, True)

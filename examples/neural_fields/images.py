@@ -34,9 +34,12 @@ class Chosen:
         np.savez(path, images=self.images)
 
     @staticmethod
-    def load(folder: Path) -> Chosen:
-        """Those of a prepared folder; InputError if they are missing or broken."""
-        return Chosen(*stored.read(folder / FILE, ("images",), "are not stored indices"))
+    def load(data: Prepared, part: str) -> Chosen:
+        """Those of a prepared folder, of one split; InputError if missing, broken or of others."""
+        below = {"images": data.info["splits"][part]["images"]}
+        return Chosen(
+            *stored.read(data.folder / FILE, {"images": 1}, "are not chosen images", below)
+        )
 
 
 def places(height: int, width: int) -> Tensor:

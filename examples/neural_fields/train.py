@@ -56,7 +56,7 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> Fields:
     problem, start = problem_of(setting, data, device)
     options = task(setting).training
     pixels = colours(data, "train", device)
-    validation = colours(data, held_out(data), device), Chosen.load(data.folder).images
+    validation = colours(data, held_out(data), device), Chosen.load(data, held_out(data)).images
     seen = trained_on(data)
 
     def sample(iteration: int) -> list[Task]:
@@ -84,7 +84,7 @@ def trained_on(data: Prepared) -> Indices:
     everything = np.arange(data.info["splits"]["train"]["images"])
     if held_out(data) != "train":
         return everything
-    return np.setdiff1d(everything, Chosen.load(data.folder).images)
+    return np.setdiff1d(everything, Chosen.load(data, held_out(data)).images)
 
 
 def check_rate(problem: MAML, theta: Tree, tasks: list[Task]) -> None:

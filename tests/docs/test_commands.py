@@ -119,6 +119,10 @@ RULES = (
     Rule(r"python -m benchmarks\.peers .*", (
         ("--rounds 7", "--rounds 1 --horizons 1,2 --width 2"), ("docs/results/speed", "work"),
     )),
+    Rule(
+        r"python -m benchmarks\.fields_study (calibrate|run) .*",
+        (("neural-fields-tuning", "fields"), ("--seconds 100", "--seconds 1")),
+    ),
     Rule(r"python -m benchmarks\.before .*", (
         ("COMMIT --rounds 3", "HEAD --rounds 1"),
         ("longtail", "longtail --horizons 1 --rounds 1 --width 1 --batch 2"),

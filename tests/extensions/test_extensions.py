@@ -25,11 +25,11 @@ from tests.conftest import ROOT, edit
 from tests.reference import assert_same
 
 OUTSIDE = Path(__file__).parent / "outside"
-NAMES = ("boil", "neumann", "shapes", "nets", "sinusoid")
+NAMES = ("boil", "neumann", "shapes", "nets", "sinusoids")
 OUTER = {"optimizer": "adam", "lr": 0.01, "schedule": "constant", "clip_norm": None}
 WAVES = {
-    "kind": "sinusoid.kind:Sinusoid",
-    "dataset": {"reader": "none", "source": "../elsewhere/sinusoid"},
+    "kind": "sinusoids.kind:Sinusoid",
+    "dataset": {"reader": "none", "source": "../elsewhere/sinusoids"},
     "draw": {"tasks": 20, "seed": 0},
     "model": {"width": 20},
     "training": {
@@ -131,7 +131,7 @@ def bars_learned(found):
 
 def sinusoids_learned(found):
     """A kind of task without images, judged by its own metric; nothing is exported."""
-    assert found["kind"] == "sinusoid.kind:Sinusoid"
+    assert found["kind"] == "sinusoids.kind:Sinusoid"
     assert 0 < found["metrics"]["error"]["value"] < 6
     with Path("artifacts/evaluate/quick/waves/curve.csv").open() as file:
         rows = list(csv.reader(file))
@@ -219,7 +219,7 @@ CASES = {
         lambda p: p["runs"]["waves"].update(
             algorithm="reweight", estimator="exact", placement=None
         ),
-        "does not go with a task of kind 'sinusoid.kind:Sinusoid', which needs an algorithm that",
+        "does not go with a task of kind 'sinusoids.kind:Sinusoid', which needs an algorithm that",
     ),
 }
 

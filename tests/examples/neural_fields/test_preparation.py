@@ -30,8 +30,13 @@ def test_each_held_out_image_is_there_once_and_of_its_own_split(tmp_path):
     assert len(set(drawn[TEST].images.tolist())) == 6
     other = prepare.draw(sets, options(tmp_path, validation_images=5, test_images=6, seed=2))
     assert other[TEST].digest != drawn[TEST].digest
-    drawn[TEST].save(tmp_path / FILE)
-    assert Chosen.load(tmp_path).digest == drawn[TEST].digest
+    data = small.prepared(tmp_path / "data", **sets)
+    drawn[TEST].save(data.folder / FILE)
+    assert Chosen.load(data, "test").digest == drawn[TEST].digest
+    fewer = small.prepared(tmp_path / "fewer", test=small.images(2, 4))
+    drawn[TEST].save(fewer.folder / FILE)
+    with pytest.raises(InputError, match="images holds"):
+        Chosen.load(fewer, "test")
 
 
 def test_without_a_validation_split_training_leaves_its_images_out(tmp_path):

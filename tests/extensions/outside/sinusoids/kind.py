@@ -20,7 +20,7 @@ from lazyleap.statistics import cells, interval, marked
 from lazyleap.training.loop import validated
 from lazyleap.training.meta_learner import MetaLearner
 from lazyleap.training.outer import OuterOptions
-from sinusoid.waves import Waves, draw
+from sinusoids.waves import Waves, draw
 
 FLAT = 4.6  # about what predicting zero scores
 
@@ -44,7 +44,7 @@ class Test(Block):
 
 
 class SinusoidTask(TaskOptions):
-    kind: Literal["sinusoid.kind:Sinusoid"]
+    kind: Literal["sinusoids.kind:Sinusoid"]
     dataset: NoImages
     draw: Draw
     model: Model
