@@ -11,12 +11,12 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -28,6 +28,7 @@ from stages import folders
 
 HEARTBEAT = 30.0  # seconds between lines about what is at work, without a terminal
 PROGRESS = re.compile(r"^(\w+) (\S+) (\d+)/(\d+) (\d+)% eta (\S+)(.*)$")
+ENDS = ("value", "low", "high")
 COLUMNS = {  # of summary.csv -> their headings; what all settings share is left out
     "run": "run",
     "task": "task",
@@ -185,13 +186,24 @@ def result(grid: str, run: str) -> str:
     try:
         found = json.loads(path.read_text())
         name = found["primary"]
-        value, low, high = (100 * found["metrics"][name][key] for key in ("value", "low", "high"))
+        score = _interval([found["metrics"][name][key] for key in ENDS], _unit(found, name))
         cost = found["metrics"].get("queries_mean_all")
         queries = f", {cost['value']:,.0f} queries (failures at the limit)" if cost else ""
     except (OSError, ValueError, KeyError, TypeError):
         return ""
     chance = ", at chance" if found.get("at_chance") else ""
-    return f"{name} {value:.1f} ({low:.1f} .. {high:.1f}) %{queries}{chance}"
+    return f"{name} {score}{queries}{chance}"
+
+
+def _unit(found: dict[str, Any], metric: str) -> str:
+    unit: str = found.get("units", {}).get(metric, "")
+    return unit
+
+
+def _interval(score: Sequence[float], unit: str) -> str:
+    """Value, low and high in their unit; in % where they have none and so are fractions of 1."""
+    value, low, high = score if unit else (100 * end for end in score)
+    return f"{value:.1f} ({low:.1f} .. {high:.1f}) {unit or '%'}"
 
 
 def summary(path: Path) -> Table | None:
@@ -216,8 +228,7 @@ def _differs(name: str, rows: list[dict[str, str]]) -> bool:
 def _cell(name: str, row: dict[str, str]) -> str:
     text = row.get(name) or ""
     if name == "value" and text:
-        low, high = (row.get(end) or "nan" for end in ("low", "high"))
-        return f"{100 * float(text):.1f} ({100 * float(low):.1f} .. {100 * float(high):.1f}) %"
+        return _interval([float(row.get(end) or "nan") for end in ENDS], row.get("unit") or "")
     return (
         f"{float(text):.0f}" if name in ("train_cpu_seconds", "peak_memory_mib") and text else text
     )

@@ -55,6 +55,7 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
     header = (*CURVE, *(f"ssim{end}" for end in ("", "_low", "_high", "_ci95")))
     about: dict[str, Any] = {
         "metrics": metrics,
+        "units": {name: "dB" for name in metrics if name.startswith("psnr")},
         "primary": f"psnr@{test.steps[0]}",
         "own": f"psnr@{k}",
         "validation": _validation(setting, problem, theta, data, device),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ from stages.reporting import caveats, common, drawing, grids, inputs, tables, ve
 from stages.reporting.inputs import Found
 
 HERE = Path(__file__).parent
+STRIP = 3  # times as wide as high
 
 
 @dataclass(frozen=True)
@@ -170,8 +172,15 @@ def _environment() -> Environment:
         "number": _sortable,
         "facts": _facts,
         "base64": lambda path: base64.b64encode(path.read_bytes()).decode(),
+        "strip": _strip,
     }
     return environment
+
+
+def _strip(path: Path) -> bool:
+    """Whether a PNG file is so long that it wants a row of the page to itself."""
+    width, height = struct.unpack(">II", path.read_bytes()[16:24])
+    return bool(width >= STRIP * height)
 
 
 def _sortable(cell: Cell) -> float | None:

@@ -24,7 +24,8 @@ DEFINITIONS: dict[str, str] = {
     "options": "what else the run sets, KEY=VALUE; its details on the page have all parameters",
     "seed": "of everything random in training; what is tested on is the same for all seeds",
     "metric": "its name in metrics.json; docs/metrics.md says what it is",
-    "value": "fractions are of 1",
+    "unit": "of value, low and high; none where they are fractions of 1, or counts",
+    "value": "the score",
     "low": "where the 95% interval of the value begins; over test items, of this one run",
     "high": "where it ends",
     "n": "test items",
@@ -83,6 +84,7 @@ def _row(found: Found, run: Run, metric: str) -> dict[str, Any]:
     own |= {"dataset": run.metrics["dataset"], "algorithm": run.algorithm}
     own |= {"estimator": run.estimator, "horizon": run.horizon, "seed": run.seed}
     own |= {"options": "; ".join(f"{key}={value}" for key, value in more), "metric": metric}
+    own["unit"] = run.metrics.get("units", {}).get(metric, "")
     scored = {key: getattr(score, key) for key in ("value", "low", "high", "n")}
     scored["at_chance"] = bool(score and score.chance)
     recorded = ("meta_iterations", "train_cpu_seconds", "peak_memory_mib", "device", "commit")

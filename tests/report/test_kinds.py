@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import csv
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lazyleap.longtail.report import report as longtail
 from lazyleap.results import Group, Run
@@ -79,3 +82,24 @@ def test_pictures_of_first_successes_are_on_the_page_as_they_are(root):
     assert base64.b64decode(shown[1]) == path.read_bytes()
     path.unlink()
     assert "glyphs-allconv, square" not in rerun(root)
+
+
+@pytest.mark.parametrize(("width", "height", "row"), [(36, 12, True), (35, 12, False)])
+def test_a_long_picture_has_a_row_to_itself(root, width, height, row):
+    small(root)
+    path = metrics(root, "attack-square-s0").parent / "pictures" / "glyphs-allconv.png"
+    Image.new("L", (width, height)).save(path)
+    words = "First successes: target glyphs-allconv, square"
+    figure = re.search(f'<figure([^>]*)><img src="[^"]*" alt="{words}"', rerun(root))
+    assert figure[1] == (' class="strip"' if row else "")
+
+
+def test_the_tables_say_in_which_unit_a_score_is(root):
+    small(root)
+    path = metrics(root, "attack-square-s0")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"units": {"success": "dB"}}))
+    rerun(root)
+    rows = list(csv.DictReader((root / "results" / grid.GRID / "metrics.csv").open()))
+    assert {row["metric"]: row["unit"] for row in rows} == {
+        row["metric"]: "dB" if row["metric"] == "success" else "" for row in rows
+    }
