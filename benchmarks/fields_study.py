@@ -42,13 +42,14 @@ def calibrate(
     seconds: Annotated[float, typer.Option(help="CPU seconds of a meta-training")],
     rounds: Annotated[int, typer.Option(min=1)] = 5,
     iterations: Annotated[int, typer.Option(min=1, help="timed at a time")] = 4,
+    only: Annotated[str, typer.Option(help="runs that match")] = "*",
 ) -> None:
     """Write the meta-iterations of each run of GRID that SECONDS of CPU time buy."""
     path = _params(grid)
     settings = load(path)
     torch.set_num_threads(settings.threads)
     prepare(grid)
-    runs = {name: resolve(settings, name) for name in settings.runs}
+    runs = {name: resolve(settings, name) for name in settings.runs if Path(name).match(only)}
     kinds = {name: cost_of(one) for name, one in runs.items()}
     firsts = {kinds[name]: one for name, one in reversed(runs.items())}
     best = dict.fromkeys(firsts, math.inf)
