@@ -129,7 +129,7 @@ class _Parity(records.Record):
 def checks(grid: str, run: Run) -> list[tuple[bool, str]]:
     """What was checked of a run, and whether it holds."""
     score = run.score(run.metrics["primary"])
-    found = [_committed(run.record)]
+    found = [committed(run.record)]
     if score is not None and score.chance:
         found.append((False, score.chance))
     parity = folders.exported(grid, run.name) / "parity.json"
@@ -138,10 +138,11 @@ def checks(grid: str, run: Run) -> list[tuple[bool, str]]:
     return found
 
 
-def _committed(record: Mapping[str, Any]) -> tuple[bool, str]:
+def committed(record: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether a commit holds all that a run was trained from, in words too."""
     if record.get("dirty"):
         return False, "uncommitted changes"
-    if record.get("commit") == "unknown":  # of provenance.commit
+    if record.get("commit", "unknown") == "unknown":  # of provenance.commit
         return False, f"of no commit (lazyleap {record.get('lazyleap', 'of an unknown version')})"
     return True, "committed code"
 

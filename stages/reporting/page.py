@@ -148,6 +148,7 @@ def _page(found: Found, sections: Sequence[Section]) -> str:
             parameters=lambda run: yaml.safe_dump(
                 _parameters(found.settings, run.name), sort_keys=False
             ),
+            committed=inputs.committed,
             checks=lambda run: inputs.checks(found.settings.grid, run),
         )
     )

@@ -11,7 +11,7 @@ from lazyleap.report import plain
 from stages.reporting import page
 from tests.report import grid
 from tests.report.conftest import rerun
-from tests.report.reading import drawn, metrics, record, rows, small
+from tests.report.reading import FEW, drawn, metrics, record, rows, small
 
 
 def test_one_seed_decides_nothing_and_the_page_says_so(root):
@@ -46,6 +46,20 @@ def test_caveats_come_from_the_records(root):
         "Runs are of 2 commits",
     ):
         assert words in text.partition("All settings")[0]
+
+
+def test_only_what_a_commit_holds_is_checked_out(root):
+    small(root)
+    commit = "git checkout 0123456789abcdef0123456789abcdef01234567</code>"
+    runs = rerun(root).count(commit)
+    assert runs == len(FEW)
+    grid.edit(record(root, "maml-exact-k5-s0"), dirty=True, uncommitted=["lazyleap/mine.py"])
+    grid.edit(record(root, "lt-cross-entropy-s0"), commit="unknown")
+    text = rerun(root)
+    assert (text.count(commit), text.count("git checkout")) == (runs - 2, runs - 2)
+    assert text.count("No commit holds what it was trained from (uncommitted changes);") == 1
+    assert text.count("No commit holds what it was trained from (of no commit (lazyleap ") == 1
+    assert "<dd>lazyleap/mine.py</dd>" in text
 
 
 def test_what_is_missing_is_named_with_its_reason(root):
