@@ -21,11 +21,13 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from fnmatch import fnmatch
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from tests.mutation import reach, report, runner
 from tests.mutation.mutants import Mutant, mutants
+from tests.mutation.runner import LIMIT, SECONDS
 
 PARTS = (
     "bilevel.py", "trees.py", "estimators/*.py", "algorithms/*.py", "training/*.py",
@@ -35,7 +37,6 @@ PARTS = (
 )  # fmt: skip
 LEFT_OUT = ("*/card.py", "*/report.py", "*/export.py")  # words, charts, ONNX
 LEAST = 3  # mutants of a file, if it has them
-SECONDS = 30.0  # of tests, as they took without a fault, that a mutant is tried with
 FEW = 12  # tests of the first attempt: files that need not be collected cost nothing
 QUICK = ["-m", "not slow and not system", "--maxfail=0"]
 
@@ -93,10 +94,10 @@ def _tried(job: tuple[Mutant, list[str]]) -> tuple[Mutant, runner.Done]:
     whole = file.read_text()
     file.write_text(mutant.apply(whole))
     try:
-        first = runner.attempt(_work["place"], tests[:FEW], 3 * SECONDS)
+        first = runner.attempt(_work["place"], tests[:FEW], LIMIT)
         if first.outcome != runner.SURVIVED or not tests[FEW:]:
             return mutant, first
-        rest = runner.attempt(_work["place"], tests[FEW:], 3 * SECONDS)
+        rest = runner.attempt(_work["place"], tests[FEW:], LIMIT)
         return mutant, replace(rest, seconds=first.seconds + rest.seconds)
     finally:
         file.write_text(whole)
@@ -129,7 +130,8 @@ class Session:
     def run(self, chosen: Iterable[Mutant], tests: dict[str, Any]) -> None:
         """Try those that were not tried yet."""
         left = [m for m in chosen if (m.key, m.first) not in self.results]
-        jobs = [(m, reach.killers(tests, m.file, m.lines, SECONDS)) for m in left]
+        known = self.killers()
+        jobs = [(m, _order(known.get(m.key, ""), m, tests)) for m in left]
         for mutant, done in self.pool.imap_unordered(_tried, jobs):
             one = asdict(mutant) | asdict(done) | {"key": mutant.key}
             self.results[mutant.key, mutant.first] = one
@@ -137,6 +139,12 @@ class Session:
                 print(json.dumps(one), file=file)
             words = f"{len(self.results):4} {done.outcome:9} {mutant.file}:{mutant.line}"
             print(words, report.change(one), f"({done.by})", flush=True)
+
+    def killers(self) -> dict[str, str]:
+        """What noticed a mutant in whichever state of the sources: to be tried first."""
+        lines = [p.read_text().splitlines() for p in self.folder.parent.glob("*/results.jsonl")]
+        found = map(json.loads, chain.from_iterable(lines))
+        return {one["key"]: one["by"] for one in found if one["outcome"] == runner.KILLED}
 
     def check(self, tests: dict[str, Any]) -> list[str]:
         """Killers that fail without any fault are none: forget what they killed."""
@@ -147,6 +155,11 @@ class Session:
         lines = (json.dumps(r) + "\n" for r in self.results.values())
         self.path.write_text("".join(lines))
         return failed
+
+
+def _order(known: str, mutant: Mutant, tests: dict[str, Any]) -> list[str]:
+    found = reach.killers(tests, mutant.file, mutant.lines, SECONDS)
+    return [known, *(t for t in found if t != known)] if known in tests else found
 
 
 def _tests(path: Path) -> Iterable[Path]:
@@ -186,7 +199,7 @@ def main() -> None:
     found = [session.results[m.key, m.first] for m in chosen]
     print(report.summary(found))
     if options.only == "*" and options.tests == ["tests"]:
-        report.write(found, options.seed, session.mapped)
+        report.record(report.outcome(found, options.seed, session.mapped))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+OPENED = 0.5  # CPU seconds that importing a file of tests costs
 NOTE = "__reached__"  # among the builtins: where every statement of a function writes its line
 
 
@@ -106,23 +107,25 @@ def killers(
     """Tests that reach the lines, the likeliest first; ``seconds`` in all.
 
     Likely to notice a fault soon is a quick test, one that reaches little else, and one that is
-    named after the file. Where no test reaches the lines (they ran at import), those that reach
-    the file.
+    named after the file. Where no test reaches the lines, they ran at import: then any test may,
+    and those that reach the file come first.
     """
     name = file.removeprefix("lazyleap/")
-    near = {test: one for test, one in reach.items() if name in one["files"]}
     wanted = set(range(lines[0], lines[1] + 1))
-    there = {t: one for t, one in near.items() if not wanted.isdisjoint(one["files"][name])}
-    found, spent = [], 0.0
-    for test, one in sorted((there or near).items(), key=lambda item: _price(*item, name)):
-        if spent + one["seconds"] > seconds and found:
+    there = {t: one for t, one in reach.items() if wanted & set(one["files"].get(name, ()))}
+    found, spent, opened = [], 0.0, set[str]()
+    for test, one in sorted((there or reach).items(), key=lambda item: _price(*item, name)):
+        place = test.split("::")[0]
+        cost = one["seconds"] + (0.0 if place in opened else OPENED)
+        if spent + cost > seconds and found:
             continue
         found.append(test)
-        spent += one["seconds"]
+        opened.add(place)
+        spent += cost
     return found
 
 
-def _price(test: str, one: dict[str, Any], name: str) -> tuple[float, str]:
+def _price(test: str, one: dict[str, Any], name: str) -> tuple[bool, float, str]:
     broad = 1 + sum(map(len, one["files"].values())) / 300
     its_own = test.split("::")[0].endswith(f"/test_{Path(name).name}")
-    return one["seconds"] * broad * (0.15 if its_own else 1), test
+    return name not in one["files"], one["seconds"] * broad * (0.15 if its_own else 1), test

@@ -1,8 +1,8 @@
-"""docs/mutants.md: how many were noticed, file by file, and every one that was not."""
+"""docs/mutants.md: how many were noticed, area by area, and every one that was not."""
 
 from __future__ import annotations
 
-import platform
+import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,28 +10,47 @@ from typing import Any
 
 import yaml
 
+from stages.provenance import processor
 from tests.mutation import runner
+from tests.mutation.runner import LIMIT, SECONDS
 
 PAGE = runner.ROOT / "docs/mutants.md"
+RECORDED = Path(__file__).with_name("recorded.json")
 WORDS = Path(__file__).with_name("survivors.yaml")
+AREAS = {  # of files that lie in no folder of the library
+    "arithmetic and chance": ("bilevel", "trees", "seeding"),
+    "results and statistics": ("statistics", "comparison", "items", "results"),
+}
+SETTINGS = "settings and traits"  # all other files
+MADE_OF = ("lazyleap", "stages", "tests", ":!tests/mutation")
 HEAD = """\
 # Mutants
 
-How many small faults the tests notice: {killed} of {total}, {share:.1f} %. `make mutants`, seed
-{seed}, commit {commit}, {hours:.2f} CPU hours on {machine}.
+How many small faults the tests notice, counted by `make mutants`, which writes this page
+(`python -m tests.mutation --seed S --count N` draws others).
 
 Each fault is one change of one place: a comparison at its edge, another arithmetic operation, a
 number one more or less, a condition turned round, *and* for *or*, a statement or a keyword left
 out, two arguments or results swapped, a function left out, the other end of a slice
-(`tests/mutation/operators.py`). {total} are drawn, each file having its share of them. A fault
-counts as noticed when a test of `make test` fails that passes without it, or when the tests never
-end. One that changes nothing that could be seen counts as not noticed all the same.
+(`tests/mutation/operators.py`). Each file has its share of the sample. A fault counts as noticed
+when a test of `make test` fails that passes without it, or when the tests do not end (*endless*:
+{limit:.0f} CPU seconds). It is tried with the likeliest {seconds:.0f} seconds of the tests that
+reach it. One that changes nothing that could be seen counts as not noticed all the same.
 
-| file | noticed | of |
+All runs, oldest first. Where a seed has several, tests were added in between.
+
+| seed | commit | noticed | endless | of | % | CPU hours | processor |
+|---|---|---|---|---|---|---|---|
+{runs}
+"""
+PART = """
+## Seed {seed}, commit {commit}
+
+| area | noticed | of |
 |---|---|---|
-{rows}
+{areas}
 
-## Not noticed
+Not noticed:
 
 {survivors}
 """
@@ -57,43 +76,87 @@ def summary(found: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*lines, f"{len(found) - len(alive)} of {len(found)} noticed: {share:.1f} %"])
 
 
-def write(found: Sequence[dict[str, Any]], seed: int, mapped: float) -> None:
-    """The page, with a word for each survivor out of survivors.yaml."""
-    words = yaml.safe_load(WORDS.read_text()) or {} if WORDS.exists() else {}
-    alive = survived(found)
-    seconds = mapped + sum(one["seconds"] for one in found)
-    PAGE.write_text(
-        HEAD.format(
-            killed=len(found) - len(alive),
-            total=len(found),
-            share=100 * (1 - len(alive) / len(found)),
-            seed=seed,
-            commit=_commit(),
-            hours=seconds / 3600,
-            machine=platform.processor() or platform.machine(),
-            rows="\n".join(_rows(found)),
-            survivors="\n".join(_survivors(alive, words)) or "None.",
-        )
+def area(file: str) -> str:
+    """What a file of the library is about."""
+    path = Path(file).relative_to("lazyleap")
+    named = [name for name, stems in AREAS.items() if path.stem in stems]
+    return path.parts[0] if len(path.parts) > 1 else (named or [SETTINGS])[0]
+
+
+def outcome(found: Sequence[dict[str, Any]], seed: int, mapped: float) -> dict[str, Any]:
+    """A run as it is recorded; ``mapped``: CPU seconds of finding which tests reach what."""
+    areas: dict[str, list[int]] = {}
+    for one in found:
+        counts = areas.setdefault(area(one["file"]), [0, 0])
+        counts[0] += one["outcome"] != runner.SURVIVED
+        counts[1] += 1
+    kept = ("key", "file", "line", "inside", "old", "new")
+    return {
+        "seed": seed,
+        "commit": _commit(),
+        "hours": round((mapped + sum(one["seconds"] for one in found)) / 3600, 2),
+        "processor": processor(),
+        "endless": sum(one["outcome"] == runner.TIMEOUT for one in found),
+        "areas": areas,
+        "survivors": [{key: one[key] for key in kept} for one in survived(found)],
+    }
+
+
+def record(run: dict[str, Any]) -> None:
+    """Add a run to those recorded, in place of one of the same seed and commit; the page anew."""
+    runs = json.loads(RECORDED.read_text()) if RECORDED.exists() else []
+    same = ("seed", "commit")
+    runs = [one for one in runs if any(one[key] != run[key] for key in same)]
+    RECORDED.write_text(json.dumps([*runs, run], indent=1) + "\n")
+    words = yaml.safe_load(WORDS.read_text()) if WORDS.exists() else {}
+    PAGE.write_text(page([*runs, run], words))
+
+
+def page(runs: Sequence[dict[str, Any]], words: dict[str, str]) -> str:
+    """The page: every run in a line, the last of each seed in full.
+
+    ``words`` say of survivors, by key, why they are not noticed.
+    """
+    last = {run["seed"]: run for run in runs}
+    head = HEAD.format(seconds=SECONDS, limit=LIMIT, runs="\n".join(map(_line, runs)))
+    return head + "".join(_part(run, words) for _, run in sorted(last.items()))
+
+
+def _line(run: dict[str, Any]) -> str:
+    noticed, of = _total(run)
+    keys = ("seed", "commit", "noticed", "endless", "of", "share", "hours", "processor")
+    cells = run | {"noticed": noticed, "of": of, "share": f"{100 * noticed / of:.1f}"}
+    return f"| {' | '.join(str(cells[key]) for key in keys)} |"
+
+
+def _total(run: dict[str, Any]) -> tuple[int, int]:
+    noticed, of = (sum(column) for column in zip(*run["areas"].values(), strict=True))
+    return noticed, of
+
+
+def _part(run: dict[str, Any], words: dict[str, str]) -> str:
+    areas = [f"| {name} | {n} | {of} |" for name, (n, of) in sorted(run["areas"].items())]
+    alive = sorted(run["survivors"], key=lambda one: (one["file"], one["line"]))
+    survivors = [
+        f"- `{one['file']}`:{one['line']} {change(one)}. {words.get(one['key'], 'Not looked at.')}"
+        for one in alive
+    ]
+    return PART.format(
+        seed=run["seed"],
+        commit=run["commit"],
+        areas="\n".join(areas),
+        survivors="\n".join(survivors) or "None.",
     )
 
 
-def _rows(found: Sequence[dict[str, Any]]) -> list[str]:
-    rows = []
-    for file in sorted({one["file"] for one in found}):
-        those = [one for one in found if one["file"] == file]
-        rows.append(f"| `{file}` | {len(those) - len(survived(those))} | {len(those)} |")
-    return rows
-
-
-def _survivors(alive: Sequence[dict[str, Any]], words: dict[str, str]) -> list[str]:
-    lines = []
-    for one in sorted(alive, key=lambda one: (one["file"], one["line"])):
-        word = words.get(one["key"], "not looked at yet")
-        lines.append(f"- `{one['file']}`:{one['line']} {change(one)}. {word}.")
-    return lines
-
-
 def _commit() -> str:
-    words = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    done = subprocess.run(words, cwd=runner.ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    """What is checked out, but for these tools themselves."""
+    changed = _git("status", "--porcelain", "--", *MADE_OF)
+    return (_git("rev-parse", "--short=10", "HEAD") or "unknown") + "-dirty" * bool(changed)
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(
+        ["git", *words], cwd=runner.ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()

@@ -87,10 +87,10 @@ def test_killers_reach_the_line_and_the_likeliest_come_first():
     )
     own, other = "tests/x/test_a.py::its_own", "tests/test_t1.py::other"
     assert killers(reach, "lazyleap/x/a.py", (5, 6), 60) == [own, quick, broad, slow]
-    assert killers(reach, "lazyleap/x/a.py", (5, 6), 6.5) == [own, quick, broad]
+    assert killers(reach, "lazyleap/x/a.py", (5, 6), 8) == [own, quick, broad]
     at_import = killers(reach, "lazyleap/x/a.py", (1, 1), 60)
-    assert at_import == [other, own, quick, broad, slow]
-    assert killers(reach, "lazyleap/c.py", (1, 1), 60) == []
+    assert at_import == [other, own, quick, broad, slow, "tests/test_t3.py::elsewhere"]
+    assert set(killers(reach, "lazyleap/c.py", (1, 1), 60)) == set(reach)
 
 
 NOTED = """

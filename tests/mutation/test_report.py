@@ -1,0 +1,64 @@
+"""The page of what was recorded: every run a line, the last of a seed in full."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.mutation import report
+from tests.mutation.__main__ import sample, sources
+
+FOUND = [
+    {"outcome": outcome, "file": f"lazyleap/{file}", "line": 3, "inside": "f", "seconds": 900.0,
+     "old": "a\n  + b", "new": "((a) - (b))", "key": file, "by": ""}
+    for file, outcome in [("trees.py", "killed"), ("attack/zoo.py", "survived"),
+                          ("attack/zoo.py", "killed"), ("kind.py", "timeout")]
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "area"),
+    [
+        ("attack/square.py", "attack"),
+        ("statistics.py", "results and statistics"),
+        ("trees.py", "arithmetic and chance"),
+        ("setting.py", "settings and traits"),
+    ],
+)
+def test_a_files_area(file, area):
+    assert report.area(f"lazyleap/{file}") == area
+
+
+def test_a_run_is_counted_by_area_and_a_fault_that_never_ends_is_noticed():
+    run = report.outcome(FOUND, 4, 3600.0)
+    assert (run["seed"], run["hours"], len(run["survivors"])) == (4, 2.0, 1)
+    assert run["areas"] == {
+        "arithmetic and chance": [1, 1],
+        "attack": [1, 2],
+        "settings and traits": [1, 1],
+    }
+
+
+def test_the_page_has_every_run_in_a_line_and_the_last_of_a_seed_in_full():
+    first = report.outcome(FOUND, 4, 0.0) | {"commit": "before"}
+    second = report.outcome(FOUND[:1], 4, 0.0) | {"commit": "after"}
+    other = report.outcome(FOUND, 2, 0.0) | {"commit": "after"}
+    text = report.page([first, second, other], {"attack/zoo.py": "Symmetric."})
+    lines = [line.split(" | ")[:6] for line in text.splitlines() if line.startswith("| 4 | ")]
+    assert lines == [
+        ["| 4", "before", "3", "1", "4", "75.0"],
+        ["| 4", "after", "1", "0", "1", "100.0"],
+    ]
+    assert text.index("## Seed 2, commit after") < text.index("## Seed 4, commit after")
+    assert "Seed 4, commit before" not in text
+    survivor = "- `lazyleap/attack/zoo.py`:3 in `f`: `a + b` -> `((a) - (b))`. Symmetric."
+    assert text.count(survivor) == 1
+    assert text.endswith("Not noticed:\n\nNone.\n")
+
+
+def test_a_sample_is_drawn_by_its_seed_from_nearly_every_file():
+    files = sources("*")
+    one, same, other = (sample(files, 400, seed) for seed in (0, 0, 1))
+    assert one == same != other
+    assert len(one) == len(set(one)) == 400
+    every = {mutant.file for mutant in sample(files, 10**6, 0)}
+    assert len({mutant.file for mutant in one}) > 0.9 * len(every)
