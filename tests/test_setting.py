@@ -8,6 +8,7 @@ from torch import nn
 from lazyleap.errors import InputError
 from lazyleap.estimators import Exact, FirstOrder, Implicit, Lazy, Reptile, Unrolled
 from lazyleap.models import functional
+from lazyleap.setting import Setting
 from lazyleap.training.outer import OuterOptions
 from lazyleap.views import view
 from tests.handmade import setting
@@ -136,6 +137,22 @@ def test_what_training_depends_on_says_nothing_of_targets(tmp_path):
     assert plain["surrogates"] == list(found.surrogates)
     assert plain["estimator_options"] == {"leaps": 2, "placement": "start", "lam": 1.0}
     assert plain["algorithm_options"]["inner_lr"] == found.option("inner_lr")
+
+
+@pytest.mark.parametrize("stage", ["train", "evaluate", "export"])
+def test_what_a_stage_is_given_is_read_back(stage, tmp_path):
+    run = {"placement": "start", "inner_lr": 0.7}
+    found = made(tmp_path, "lazy", changed, "glyphs-attack", "meta_attack", **run)
+    again = Setting.of(view(found, stage))
+    told = {"train": {"surrogates"}, "evaluate": {"targets", "overrides"}, "export": {"surrogates"}}
+    for name, empty in {"surrogates": (), "targets": (), "overrides": {}}.items():
+        assert getattr(again, name) == (getattr(found, name) if name in told[stage] else empty)
+    assert found.overrides == run
+    same = ("name", "task_name", "horizon", "seed", "meta_iterations", "algorithm_class")
+    assert {n: getattr(again, n) for n in same} == {n: getattr(found, n) for n in same}
+    assert again.option("inner_lr") == 0.7
+    assert again.estimator_class is (Lazy if stage == "train" else None)
+    assert again.device == ("cpu" if stage == "export" else found.device)
 
 
 KEYS = {"leaps": 1, "lam": 1.0, "placement": "start", "weighted_step": "last"}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from lazyleap.bilevel import Batch, Task
 from lazyleap.fewshot import train
@@ -107,6 +108,7 @@ def test_theta_is_that_of_plain_torch(name, tmp_path):
         start = {n: p.clone() for n, p in learner.theta.items()}
         batches = [learner.sample(i) for i in range(ITERATIONS)]
         progress = trained(learner, ours, train.KEEP)
+        judged = learner.validate()
     network = partial(conv4, norm=NORMS[way.norm])
     plain = Plain(way.algorithm, network, cross_entropy, way.rate, way.momentum)
     descent = Descent(**way.outer, iterations=ITERATIONS)
@@ -120,6 +122,14 @@ def test_theta_is_that_of_plain_torch(name, tmp_path):
     def score(theta):
         each = [oracle.accuracy(plain, theta, task, ours.horizon) for task in tasks]
         return sum(each) / len(each)
+
+    last = [oracle.accuracy(plain, thetas[-1], task, ours.horizon) for task in tasks]
+    mean, half = sum(last) / 2, stats.t.ppf(0.975, 1) * abs(last[0] - last[1]) / 2
+    assert judged["validation/score"] == pytest.approx(mean)
+    if half:  # else it is Wilson's
+        low, high = max(mean - half, 0.0), min(mean + half, 1.0)
+        assert (judged["validation/low"], judged["validation/high"]) == pytest.approx((low, high))
+    assert judged["validation/at_chance"] == (judged["validation/low"] <= 1 / WAY)
 
     iteration, value, theta = oracle.best(thetas, EVERY, score)
     assert (progress.best_iteration, progress.best_score) == (iteration, pytest.approx(value))
