@@ -117,6 +117,22 @@ def compare(first: Run, second: Run, grid: Grid = None, json: Json = False) -> N
 
 
 @app.command()
+def budget(
+    cpu_seconds: Annotated[float, typer.Option(min=1e-3, help="Of each training.")],
+    grid: Grid = None,
+    only: Only = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Of timing; the median counts.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0, help="Of a round, a setting, at least.")] = 1.0,
+    json: Json = False,
+) -> None:
+    """Give the settings of a grid equal compute: time them and write their meta_iterations."""
+    from pipeline.commands import budget
+
+    project.enter()
+    give(budget.budget(grid, cpu_seconds, only, rounds, seconds), json)
+
+
+@app.command()
 def plots(
     revisions: Annotated[
         list[str] | None, typer.Argument(help="Of git, to compare; default: what is here.")

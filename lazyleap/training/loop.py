@@ -133,7 +133,7 @@ def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) ->
     while progress.iteration < plan.iterations:
         i = progress.iteration
         describe = i % plan.log_every == 0 or i + 1 == plan.iterations
-        metrics, seconds = _timed_step(learner, plan, progress, describe)
+        metrics, seconds = timed_step(learner, plan, progress, describe)
         progress.iteration = i + 1
         shown = metrics or shown  # the last that are known
         observer.tick(progress, shown)
@@ -154,9 +154,14 @@ def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) ->
     return progress
 
 
-def _timed_step(
+def timed_step(
     learner: Learner, plan: Plan, progress: Progress, describe: bool
 ) -> tuple[Metrics, float]:
+    """The iteration that ``progress`` is at, which its seconds are added to; wall seconds too.
+
+    Raises:
+        DivergedError: if what it says of itself is not finite.
+    """
     i = progress.iteration
     seed_torch(plan.seed, "iteration", i)
     wall, cpu = time.perf_counter(), time.process_time()

@@ -63,6 +63,10 @@ RULES = (
     Rule(r"make run( ARGS=.*)?"),
     Rule(r"make grid NAME=.*"),
     Rule(r"python -m stages\.validate"),
+    Rule(r"python -m stages\.budget", (("budget", "budget --help"),)),
+    Rule(r"lazyleap budget --grid mine .*", (
+        ("seconds 150", "seconds 0.5 --seconds 0"),
+    ), before=MINE),
     Rule(r"make ui", stays="Prefect"),
     Rule(r"dvc repro --single-item STAGE", (("STAGE", f"train@{LEARNED}"),)),
     Rule(r"dvc repro grids/omniglot/dvc\.yaml", before=OMNIGLOT),

@@ -1,0 +1,108 @@
+"""How many meta-iterations a CPU budget buys: from the seconds of a few, as the loop counts them.
+
+Settings are compared at equal compute, and runs must not depend on the clock. So the clock is read
+once, here, and what it says goes into params.yaml as a number of meta-iterations.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lazyleap.blocks import Empty
+from lazyleap.errors import InputError
+from lazyleap.setting import Setting
+from lazyleap.training.loop import Learner, Plan, Progress, timed_step
+
+
+@dataclass
+class Timing:
+    """CPU seconds of an iteration of one setting, measured in rounds.
+
+    ``plan``: what the loop would do; its ``iterations`` say where in a training an iteration is.
+    Rounds of several settings are taken in turn, so that what else the machine does hits all.
+    """
+
+    learner: Learner
+    plan: Plan
+    rounds: list[float] = field(default_factory=list)
+
+    def measure(self, seconds: float) -> None:
+        """One more round, of ``seconds`` at least; the first iteration warms up and is left out.
+
+        Raises:
+            DivergedError: if an iteration is not finite.
+        """
+        middle, done = self.plan.iterations // 2, 1
+        self._step(middle, describe=True)
+        begun, plain = time.process_time(), list[float]()
+        while not plain or time.process_time() - begun < seconds:
+            plain.append(self._step(middle + done, describe=False))
+            done += 1
+        described = self._step(middle + done, describe=True)
+        mean = statistics.fmean(plain)
+        self.rounds.append(mean + (described - mean) / self.plan.log_every)
+
+    def _step(self, iteration: int, *, describe: bool) -> float:
+        progress = Progress(iteration % self.plan.iterations)
+        timed_step(self.learner, self.plan, progress, describe)
+        return progress.cpu_seconds
+
+    @property
+    def seconds(self) -> float:
+        """The median of the rounds."""
+        return statistics.median(self.rounds)
+
+
+def affordable(cpu_seconds: float, seconds: float) -> int:
+    """The iterations of ``seconds`` each that ``cpu_seconds`` are enough for.
+
+    Raises:
+        InputError: if not for one.
+    """
+    found = math.floor(cpu_seconds / seconds)
+    if found < 1:
+        raise InputError(f"{cpu_seconds:g} CPU seconds: one meta-iteration takes {seconds:.3g}")
+    return found
+
+
+def alike(settings: Sequence[Setting]) -> list[list[Setting]]:
+    """Settings in groups that cost the same: they differ in seed, budget, rates and weights alone.
+
+    Rates and weights are the options that are no whole numbers; counts, words and tasks tell apart.
+    """
+    groups: list[tuple[Any, list[Setting]]] = []
+    for setting in settings:
+        core = _core(setting)
+        for known, group in groups:
+            if known == core:
+                group.append(setting)
+                break
+        else:
+            groups.append((core, [setting]))
+    return [group for _, group in groups]
+
+
+def _core(setting: Setting) -> Any:
+    blocks = (setting.algorithm_options, setting.estimator_options)
+    options = [_without_floats(block.model_dump()) for block in blocks]
+    plain = replace(
+        setting, name="", seed=0, meta_iterations=0, algorithm="", estimator="", overrides={},
+        algorithm_options=None, estimator_options=Empty(),
+    )  # fmt: skip
+    return plain, options
+
+
+def _without_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_floats(part) for key, part in value.items()}
+    return "a number" if isinstance(value, float) else value
+
+
+def trained(setting: Setting) -> bool:
+    """Whether it has a budget: not where nothing is trained, as of an untrained control."""
+    return setting.meta_iterations > 0
