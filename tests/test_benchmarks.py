@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import before, peers, rivals
+from benchmarks import before, contest, peers, rivals
 from tests.conftest import ROOT
 
 TINY = {
@@ -59,7 +59,7 @@ def test_a_rival_with_another_gradient_is_not_timed(monkeypatch):
 
     monkeypatch.setattr(rivals, "importable", lambda: {"wrong": slower})
     with pytest.raises(SystemExit, match="wrong has another gradient"):
-        peers.agreement(peers.SMALL._replace(width=2))
+        contest.agreement(contest.SMALL._replace(width=2))
 
 
 def test_a_ratio_is_to_the_fastest_rival_of_the_same_round():
