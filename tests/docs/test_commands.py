@@ -27,6 +27,7 @@ from tests.longtail.project import shrink
 from tests.pipeline.commands import test_recipes as recipes
 
 RUN, LEARNED, LABELS = "maml-lazy-k5", "maml-lazy-k10", "lt-reweight-lazy-k5"
+FIELDS = "fields"
 SHOWN = "runs.maml-lazy-k5.horizon=10"
 LIMIT = 400  # seconds of one command
 
@@ -115,6 +116,7 @@ RULES = (
     Rule(r"python -m stages\.export .*", (("RUN", LEARNED),)),
     Rule(r"python examples/adapt\.py .*", (("SUPPORT", "pictures"), ("QUERIES", "pictures/a"))),
     Rule(r"python examples/web/bundle\.py .*"),
+    Rule(r"python examples/web/bundle_fields\.py .*", before="lazyleap run --grid fields"),
     Rule(r"python examples/sinusoid\.py", (
         ("python", "PYTHONPATH=. python"),  # in place of pip install
         ("sinusoid.py", "sinusoid.py --iterations 2"),
@@ -170,6 +172,16 @@ def small(params: dict[str, Any]) -> None:
     shrink(params)
 
 
+def small_fields(params: dict[str, Any]) -> None:
+    """The grid of neural fields, in seconds."""
+    task = params["tasks"]["drawings"]
+    task["dataset"].update(size=12, classes={"train": 6, "val": 2, "test": 2}, images_per_class=4)
+    task["draw"].update(validation_images=2, test_images=6)
+    task["model"].update(layers=2, width=8)
+    task["training"].update(meta_batch=2, meta_iterations=2, validate_every=1, log_every=1)
+    params["runs"] = {name: params["runs"][name] for name in ("first-order-k5", "exact-k3")}
+
+
 def as_grid(name: str) -> Callable[[dict[str, Any]], None]:
     """The small settings as those of a recorded grid, so that no data is fetched."""
 
@@ -222,6 +234,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copy(tmp_path_factory.mktemp("walked") / "project")
     edit(folder / "params.yaml", small)
     for grid in (folder / "grids").iterdir():
+        if grid.name == FIELDS:
+            edit(grid / "params.yaml", small_fields)
+            continue
         shutil.copy(folder / "params.yaml", grid / "params.yaml")
         edit(grid / "params.yaml", as_grid(grid.name))
     commit(folder)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -114,17 +117,51 @@ class Silent(SimpleHTTPRequestHandler):
         """Nothing on the terminal."""
 
 
-@pytest.fixture(scope="session")
-def site(adapt, prepared, tmp_path_factory):
-    """The page with a bundle of its own, behind a static file server."""
-    folder = tmp_path_factory.mktemp("web")
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The pages in a folder that holds a bundle, behind a static file server."""
     for path in WEB.iterdir():
         if path.suffix in {".html", ".js", ".css"}:
             shutil.copy(path, folder)
     (folder / "node_modules").symlink_to(WEB / "node_modules")
-    bundle = load(WEB / "bundle.py")
-    bundle.main(adapt, prepared, folder / "bundle", classes=3, examples=2, seed=0)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def site(adapt, prepared, tmp_path_factory):
+    """The page that learns classes, with a bundle of its own."""
+    folder = tmp_path_factory.mktemp("web")
+    bundle = load(WEB / "bundle.py")
+    bundle.main(adapt, prepared, folder / "bundle", classes=3, examples=2, seed=0)
+    with served(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as p:
+        opened = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@contextmanager
+def visited(browser, address: str) -> Iterator[Any]:
+    """A page; afterwards: no error in it, no request to elsewhere."""
+    asked, errors = [], []
+    opened = browser.new_page(viewport={"width": 1200, "height": 900})
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    opened.goto(address)
+    yield opened
+    opened.close()
+    assert errors == []
+    site = address.rpartition("/")[0]
+    assert [url for url in asked if not url.startswith((site, "data:", "blob:"))] == []
+    assert any(url.endswith(".wasm") for url in asked)

@@ -5,36 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.examples.conftest import CHROMIUM, FLAGS, SHAPES, WAY, WEB, draw, needs_browser
+from tests.examples.conftest import SHAPES, WAY, WEB, draw, needs_browser, visited
 from tests.test_examples import load
 
 pytestmark = [pytest.mark.system, needs_browser]
 
 
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as p:
-        opened = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
 def page(browser, site):
-    """The page with its model loaded; afterwards: no error in it, no request to elsewhere."""
-    asked, errors = [], []
-    opened = browser.new_page(viewport={"width": 1200, "height": 900})
-    opened.on("request", lambda request: asked.append(request.url))
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    opened.goto(site)
-    opened.wait_for_selector("#learn:enabled", timeout=60_000)
-    yield opened
-    opened.close()
-    assert errors == []
-    assert [url for url in asked if not url.startswith((site, "data:", "blob:"))] == []
-    assert any(url.endswith(".wasm") for url in asked)
+    """The page with its model loaded."""
+    with visited(browser, site) as opened:
+        opened.wait_for_selector("#learn:enabled", timeout=60_000)
+        yield opened
 
 
 def answers(page) -> list[str]:
