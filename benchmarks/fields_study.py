@@ -6,7 +6,7 @@
 ``calibrate`` times a few meta-iterations of every setting, all in turn so that what else the
 machine does falls on all alike, and writes into the grid's params.yaml how many ``seconds`` buy:
 the least of ``rounds`` timings counts, as that of a quiet machine. Settings that differ in rates
-or seeds alone share one timing. ``run`` makes what ``lazyleap run --grid`` makes, one stage after
+or seeds alone share one timing. ``run`` makes what ``lazyleap run`` makes, one stage after
 another and without DVC; what is there is kept, so that it goes on where it was stopped.
 """
 

@@ -14,6 +14,7 @@ from pipeline.commands.options import Recipe
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 WAY, QUERY = 5, 5  # at most: classes an episode, queries a class
+BATCH = 64  # at most: training images a step of a long tail
 LINE = "\n      "  # to another key of a data set
 
 
@@ -70,6 +71,7 @@ def _long_tail(folder: Folder) -> dict[str, Any]:
     return {
         "meta": meta,
         "metas": meta * len(sizes),
+        "batch": min(BATCH, sum(kept)),
         "few": max(1, int(cuts[0])),
         "many": max(1, int(cuts[1])),
         "division": division,

@@ -54,7 +54,8 @@ SMALLER = (
 FRUIT = "lazyleap grid new fruit --recipe few-shot --images photos --size 28"
 SHOP = "lazyleap grid new shop --recipe long-tail --images photos --size 32"
 FRUIT, SHOP = (f"{FRUIT} && {SMALLER.format('fruit')}", f"{SHOP} && {SMALLER.format('shop')}")
-OURS = (("photos", "few"), ("--budget 1000", "--budget 20 --count 2"))
+LEAST_ASKED = "models/ours.onnx few --budget 20 --count 2"
+OURS = (("models/ours.onnx photos --budget 1000", LEAST_ASKED), ("MODEL.onnx IMAGES", LEAST_ASKED))
 RULES = (
     Rule(r"make (test|test-system|check|mutants|bench|docs|setup)|make VENV=path test"),
     Rule(r"python -m tests\.mutation .*"),
@@ -88,7 +89,7 @@ RULES = (
     Rule(r"lazyleap compare maml-lazy-k5 maml-lazy-k10", before=RECORDED),
     Rule(r"lazyleap plots( HEAD~1 HEAD)?"),
     Rule(r"lazyleap run --grid mine", before=MINE),
-    Rule(r"lazyleap grid new \w+ --recipe .*"),
+    Rule(r"lazyleap grid new \w+ --recipe .*", (("mine", "yours"), ("FOLDER", "photos"))),
     Rule(r"lazyleap run --grid fruit", before=FRUIT),
     Rule(r"lazyleap run --grid shop", before=SHOP),
     Rule(

@@ -82,11 +82,17 @@ def test_a_long_tail_recipe_fits_its_folder(empty: Path) -> None:
     task = begin(Recipe.LONG_TAIL, folder).tasks["images"]
     assert task.draw.imbalance is None
     assert (task.draw.meta_per_class, task.training.meta_batch) == (4, 16)  # half of 8 of 10
+    assert task.training.batch == 64
     sizes = np.array([48, 24, 12, 8]) - 4
     assert (sizes > task.test.many).any()
     assert (sizes < task.test.few).any()
     sets = read(task.dataset, Path())
     assert np.bincount(sets["train"].labels).tolist() == [48, 24, 12, 8]
+
+
+def test_a_step_takes_no_more_images_than_there_are(empty: Path) -> None:
+    task = begin(Recipe.LONG_TAIL, draw(Path("photos"), {"a": 20, "b": 10})).tasks["images"]
+    assert task.training.batch == (16 - 4) + (8 - 4)
 
 
 @pytest.mark.parametrize(
