@@ -1,12 +1,15 @@
 """``make mutants``: a seeded sample of small faults, and how many of them the tests notice.
 
     python -m tests.mutation [--count 400] [--seed 0] [--only PATTERN] [--tests FOLDER ...]
-                             [--jobs 2] [--fresh]
+                             [--jobs 2] [--fresh] [--again]
 
 Each fault is put into a copy of the project and the tests that reach its line are run, the
 quickest first, until one fails. It goes on where it was stopped, as long as neither the library nor
 the tests have changed. With --only or --tests it tries a part and
 writes no report.
+
+With --again it tries those that the last recorded run of the seed left unnoticed, as they stand in
+the sources now, and records which of them are noticed; --tests names the files of tests to try.
 """
 
 from __future__ import annotations
@@ -63,6 +66,18 @@ def sample(files: Sequence[Path], count: int, seed: int) -> list[Mutant]:
         chosen += chance.sample(all_of_it, min(share, len(all_of_it)))
     random.Random(seed).shuffle(chosen)
     return chosen[:count]
+
+
+def remaining(left: Iterable[dict[str, Any]], every: Sequence[Mutant]) -> dict[str, Mutant]:
+    """By their recorded place those of ``every`` that were left unnoticed: the nearest of a key."""
+    found: dict[str, Mutant] = {}
+    for one in left:
+        same = [m for m in every if m.key == one["key"]]
+        if same:
+            found[report.place(one)] = min(same, key=lambda m: abs(m.line - one["line"]))
+        else:
+            print(f"no more: {one['file']}:{one['line']} {report.change(one)}", flush=True)
+    return found
 
 
 def digest(*about: object) -> str:
@@ -181,8 +196,21 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--fresh", action="store_true", help="forget what was found before")
+    parser.add_argument("--again", action="store_true", help="what the last run left unnoticed")
     options = parser.parse_args()
-    chosen = sample(sources(options.only), options.count, options.seed)
+    if options.again:
+        last = [run for run in report.recorded() if run["seed"] == options.seed][-1]
+        chosen = remaining(report.left(last), sample(sources(options.only), 10**9, 0))
+        found = _all(list(chosen.values()), options)
+        placed = [one | {"place": p} for p, one in zip(chosen, found, strict=True)]
+        report.record(report.again(last, placed))
+        return
+    found = _all(sample(sources(options.only), options.count, options.seed), options)
+    if options.only == "*" and options.tests == ["tests"]:
+        report.record(report.outcome(found, options.seed, _work["mapped"]))
+
+
+def _all(chosen: Sequence[Mutant], options: argparse.Namespace) -> list[dict[str, Any]]:
     folder = runner.ROOT / ".scratch/mutants" / digest(options.tests)
     if options.fresh:
         shutil.rmtree(folder, ignore_errors=True)
@@ -198,8 +226,8 @@ def main() -> None:
                 session.run(chosen, tests)
     found = [session.results[m.key, m.first] for m in chosen]
     print(report.summary(found))
-    if options.only == "*" and options.tests == ["tests"]:
-        report.record(report.outcome(found, options.seed, session.mapped))
+    _work["mapped"] = session.mapped
+    return found
 
 
 if __name__ == "__main__":

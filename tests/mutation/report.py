@@ -22,6 +22,7 @@ AREAS = {  # of files that lie in no folder of the library
     "results and statistics": ("statistics", "comparison", "items", "results"),
 }
 SETTINGS = "settings and traits"  # all other files
+NEVER: dict[str, Any] = {"noticed": {}}
 MADE_OF = ("lazyleap", "stages", "tests", ":!tests/mutation")
 HEAD = """\
 # Mutants
@@ -37,10 +38,11 @@ when a test of `make test` fails that passes without it, or when the tests do no
 {limit:.0f} CPU seconds). It is tried with the likeliest {seconds:.0f} seconds of the tests that
 reach it. One that changes nothing that could be seen counts as not noticed all the same.
 
-All runs, oldest first. Where a seed has several, tests were added in between.
+All runs, oldest first. Those that a sample left unnoticed are tried again with the tests that were
+written since (`--again`): the columns "since" say at which commit, and count them in.
 
-| seed | commit | noticed | endless | of | % | CPU hours | processor |
-|---|---|---|---|---|---|---|---|
+| seed | of | commit | noticed | % | endless | since | noticed | % | CPU hours | processor |
+|---|---|---|---|---|---|---|---|---|---|---|
 {runs}
 """
 PART = """
@@ -49,6 +51,10 @@ PART = """
 | area | noticed | of |
 |---|---|---|
 {areas}
+
+Noticed since:
+
+{since}
 
 Not noticed:
 
@@ -91,6 +97,7 @@ def outcome(found: Sequence[dict[str, Any]], seed: int, mapped: float) -> dict[s
         counts[0] += one["outcome"] != runner.SURVIVED
         counts[1] += 1
     kept = ("key", "file", "line", "inside", "old", "new")
+    alive = [{key: one[key] for key in kept} for one in survived(found)]
     return {
         "seed": seed,
         "commit": _commit(),
@@ -98,18 +105,45 @@ def outcome(found: Sequence[dict[str, Any]], seed: int, mapped: float) -> dict[s
         "processor": processor(),
         "endless": sum(one["outcome"] == runner.TIMEOUT for one in found),
         "areas": areas,
-        "survivors": [{key: one[key] for key in kept} for one in survived(found)],
+        "survivors": sorted(alive, key=lambda one: (one["file"], one["line"])),
     }
+
+
+def recorded(path: Path = RECORDED) -> list[dict[str, Any]]:
+    """All runs, oldest first."""
+    runs: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    return runs
 
 
 def record(run: dict[str, Any]) -> None:
     """Add a run to those recorded, in place of one of the same seed and commit; the page anew."""
-    runs = json.loads(RECORDED.read_text()) if RECORDED.exists() else []
     same = ("seed", "commit")
-    runs = [one for one in runs if any(one[key] != run[key] for key in same)]
-    RECORDED.write_text(json.dumps([*runs, run], indent=1) + "\n")
+    runs = [one for one in recorded() if any(one[key] != run[key] for key in same)]
+    runs.append(run)
+    RECORDED.write_text(json.dumps(runs, indent=1) + "\n")
     words = yaml.safe_load(WORDS.read_text()) if WORDS.exists() else {}
-    PAGE.write_text(page([*runs, run], words))
+    PAGE.write_text(page(runs, words))
+
+
+def again(run: dict[str, Any], found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The run with what tests written since make of its survivors: ``found``, by their places."""
+    since = {"commit": _commit(), "noticed": run.get("since", NEVER)["noticed"] | noticed(found)}
+    return run | {"since": since}
+
+
+def noticed(found: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """The test that noticed each, by the place it had in its run's sources."""
+    return {one["place"]: one["by"] for one in found if one["outcome"] != runner.SURVIVED}
+
+
+def place(one: dict[str, Any]) -> str:
+    """What tells two of one key apart."""
+    return f"{one['line']} {one['key']}"
+
+
+def left(run: dict[str, Any]) -> list[dict[str, Any]]:
+    """The survivors that nothing noticed since."""
+    return [one for one in run["survivors"] if place(one) not in run.get("since", NEVER)["noticed"]]
 
 
 def page(runs: Sequence[dict[str, Any]], words: dict[str, str]) -> str:
@@ -123,30 +157,38 @@ def page(runs: Sequence[dict[str, Any]], words: dict[str, str]) -> str:
 
 
 def _line(run: dict[str, Any]) -> str:
-    noticed, of = _total(run)
-    keys = ("seed", "commit", "noticed", "endless", "of", "share", "hours", "processor")
-    cells = run | {"noticed": noticed, "of": of, "share": f"{100 * noticed / of:.1f}"}
-    return f"| {' | '.join(str(cells[key]) for key in keys)} |"
+    first, of = _total(run)
+    since = of - len(left(run))
+    later = [run["since"]["commit"], since, _share(since, of)] if "since" in run else [""] * 3
+    ran = [run["seed"], of, run["commit"], first, _share(first, of), run["endless"]]
+    return f"| {' | '.join(map(str, [*ran, *later, run['hours'], run['processor']]))} |"
+
+
+def _share(part: int, of: int) -> str:
+    return f"{100 * part / of:.1f}"
 
 
 def _total(run: dict[str, Any]) -> tuple[int, int]:
-    noticed, of = (sum(column) for column in zip(*run["areas"].values(), strict=True))
-    return noticed, of
+    found, of = (sum(column) for column in zip(*run["areas"].values(), strict=True))
+    return found, of
 
 
 def _part(run: dict[str, Any], words: dict[str, str]) -> str:
     areas = [f"| {name} | {n} | {of} |" for name, (n, of) in sorted(run["areas"].items())]
-    alive = sorted(run["survivors"], key=lambda one: (one["file"], one["line"]))
-    survivors = [
-        f"- `{one['file']}`:{one['line']} {change(one)}. {words.get(one['key'], 'Not looked at.')}"
-        for one in alive
-    ]
+    tests, alive = run.get("since", NEVER)["noticed"], left(run)
+    since = [f"{_where(one)}: {tests[place(one)]}" for one in run["survivors"] if one not in alive]
+    survivors = [f"{_where(one)}. {words.get(one['key'], 'Not looked at.')}" for one in alive]
     return PART.format(
         seed=run["seed"],
         commit=run["commit"],
         areas="\n".join(areas),
+        since="\n".join(since) or "None.",
         survivors="\n".join(survivors) or "None.",
     )
+
+
+def _where(one: dict[str, Any]) -> str:
+    return f"- `{one['file']}`:{one['line']} {change(one)}"
 
 
 def _commit() -> str:
