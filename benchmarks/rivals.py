@@ -19,7 +19,9 @@ from torch.nn.functional import cross_entropy
 from lazyleap import Task
 
 Step = Callable[[], None]
-Rival = Callable[[nn.Module, Sequence[Task], float], Step]
+Loss = Callable[[Tensor, Tensor], Tensor]
+Rival = Callable[..., Step]
+"""Of a network, tasks, the inner rate and the loss: cross-entropy where none is given."""
 
 
 def plain_conv4(channels: int, size: int, width: int, classes: int) -> nn.Sequential:
@@ -36,23 +38,27 @@ def plain_conv4(channels: int, size: int, width: int, classes: int) -> nn.Sequen
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * size * size, classes))
 
 
-def by_hand(network: nn.Module, tasks: Sequence[Task], rate: float) -> Step:
+def by_hand(
+    network: nn.Module, tasks: Sequence[Task], rate: float, loss_of: Loss = cross_entropy
+) -> Step:
     """The inner loop on one tape: ``functional_call`` and ``autograd.grad``, a task at a time."""
 
     def step() -> None:
         for task in tasks:
             phi: dict[str, Tensor] = dict(network.named_parameters())
             for batch in task.inner:
-                loss = cross_entropy(functional_call(network, phi, batch.inputs), batch.targets)
+                loss = loss_of(functional_call(network, phi, batch.inputs), batch.targets)
                 grads = torch.autograd.grad(loss, list(phi.values()), create_graph=True)
                 phi = {n: p - rate * g for (n, p), g in zip(phi.items(), grads, strict=True)}
             outer = functional_call(network, phi, task.outer.inputs)
-            (cross_entropy(outer, task.outer.targets) / len(tasks)).backward()
+            (loss_of(outer, task.outer.targets) / len(tasks)).backward()
 
     return step
 
 
-def higher(network: nn.Module, tasks: Sequence[Task], rate: float) -> Step:
+def higher(
+    network: nn.Module, tasks: Sequence[Task], rate: float, loss_of: Loss = cross_entropy
+) -> Step:
     """The library higher (Grefenstette et al., 2019)."""
     library: Any = import_module("higher")
     optimizer = torch.optim.SGD(network.parameters(), lr=rate)
@@ -62,14 +68,16 @@ def higher(network: nn.Module, tasks: Sequence[Task], rate: float) -> Step:
             with library.innerloop_ctx(network, optimizer, copy_initial_weights=False) as made:
                 inner, descend = made
                 for batch in task.inner:
-                    descend.step(cross_entropy(inner(batch.inputs), batch.targets))
-                loss = cross_entropy(inner(task.outer.inputs), task.outer.targets)
+                    descend.step(loss_of(inner(batch.inputs), batch.targets))
+                loss = loss_of(inner(task.outer.inputs), task.outer.targets)
                 (loss / len(tasks)).backward()
 
     return step
 
 
-def torchopt(network: nn.Module, tasks: Sequence[Task], rate: float) -> Step:
+def torchopt(
+    network: nn.Module, tasks: Sequence[Task], rate: float, loss_of: Loss = cross_entropy
+) -> Step:
     """TorchOpt's differentiable SGD."""
     library: Any = import_module("torchopt")
     optimizer = library.MetaSGD(network, lr=rate)
@@ -81,8 +89,8 @@ def torchopt(network: nn.Module, tasks: Sequence[Task], rate: float) -> Step:
         ]
         for task in tasks:
             for batch in task.inner:
-                optimizer.step(cross_entropy(network(batch.inputs), batch.targets))
-            loss = cross_entropy(network(task.outer.inputs), task.outer.targets)
+                optimizer.step(loss_of(network(batch.inputs), batch.targets))
+            loss = loss_of(network(task.outer.inputs), task.outer.targets)
             (loss / len(tasks)).backward()
             for part, state in zip((network, optimizer), before, strict=True):
                 library.recover_state_dict(part, state)
@@ -90,7 +98,9 @@ def torchopt(network: nn.Module, tasks: Sequence[Task], rate: float) -> Step:
     return step
 
 
-def learn2learn(network: nn.Module, tasks: Sequence[Task], rate: float) -> Step:
+def learn2learn(
+    network: nn.Module, tasks: Sequence[Task], rate: float, loss_of: Loss = cross_entropy
+) -> Step:
     """learn2learn's MAML module."""
     library: Any = import_module("learn2learn")
     maml = library.algorithms.MAML(network, lr=rate)
@@ -99,19 +109,21 @@ def learn2learn(network: nn.Module, tasks: Sequence[Task], rate: float) -> Step:
         for task in tasks:
             learner = maml.clone()
             for batch in task.inner:
-                learner.adapt(cross_entropy(learner(batch.inputs), batch.targets))
-            loss = cross_entropy(learner(task.outer.inputs), task.outer.targets)
+                learner.adapt(loss_of(learner(batch.inputs), batch.targets))
+            loss = loss_of(learner(task.outer.inputs), task.outer.targets)
             (loss / len(tasks)).backward()
 
     return step
 
 
-def torch_maml(network: nn.Module, tasks: Sequence[Task], rate: float) -> Step:
+def torch_maml(
+    network: nn.Module, tasks: Sequence[Task], rate: float, loss_of: Loss = cross_entropy
+) -> Step:
     """torch-maml: gradient checkpoints, one a step, as memory flat in the horizon asks for."""
     library: Any = import_module("torch_maml")
 
     def inner_loss(model: nn.Module, batch: Any) -> Tensor:
-        return cross_entropy(model(batch.inputs), batch.targets)
+        return loss_of(model(batch.inputs), batch.targets)
 
     maml = library.GradientCheckpointMAML(
         network,
@@ -125,7 +137,7 @@ def torch_maml(network: nn.Module, tasks: Sequence[Task], rate: float) -> Step:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of torch, of an argument that it leaves out
                 model = maml(list(task.inner))[0]
-            loss = cross_entropy(model(task.outer.inputs), task.outer.targets)
+            loss = loss_of(model(task.outer.inputs), task.outer.targets)
             (loss / len(tasks)).backward()
 
     return step

@@ -130,6 +130,9 @@ RULES = (
         r"python -m benchmarks\.fields_study (calibrate|run) .*",
         (("neural-fields-tuning", "fields"), ("--seconds 100", "--seconds 1")),
     ),
+    Rule(r"python -m benchmarks\.fields_memory .*", (
+        ("--out docs/results/", "--horizons 1,2 --layers 2 --width 4 --side 8 --out work/"),
+    )),
     Rule(r"python -m benchmarks\.before .*", (
         ("COMMIT --rounds 3", "HEAD --rounds 1"),
         ("longtail", "longtail --horizons 1 --rounds 1 --width 1 --batch 2"),

@@ -1,0 +1,215 @@
+"""Where memory ends: one image of 178 x 178 pixels as a SIREN of 5 x 256, K inner steps.
+
+    python -m benchmarks.fields_memory --out docs/results/neural-fields-memory
+
+One task, one meta-gradient: unrolled on one tape by those of higher and TorchOpt that are
+installed, checkpointed by torch-maml, and the project's own. First all that are exact must agree in
+float64 on a small field. Then each has a process of its own, whose memory is limited: the largest
+resident set, less what it was after a meta-gradient of a tiny field, and the CPU seconds of the one
+that is measured. Where the limit ends it, the table says so, and longer horizons are left out. What
+the image shows costs nothing, so it is noise. With ``--who`` only some are measured anew: rows of
+the others stay in the file as they are, and memory.json has the facts of each call.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import pandas as pd
+import torch
+import typer
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from benchmarks import rivals
+from lazyleap import MAML, Batch, Exact, Lazy, Task, functional
+from lazyleap.estimators import Estimator
+from lazyleap.training.loop import peak_memory_mib
+from stages import machine
+
+NAME = "benchmarks.fields_memory"
+EXACT = "lazyleap exact"
+OURS: Mapping[str, Estimator] = {
+    EXACT: Exact(),
+    "lazyleap lazy": Lazy(),
+}
+THEIRS = ("higher", "torchopt", "torch-maml")
+RATE, W0, CHANNELS = 0.01, 30.0, 3
+AGREED = 1e-9  # largest relative gap of two exact gradients in float64
+ENDED = "out of memory"
+Step = Callable[[], Any]
+Cell = dict[str, Any]
+
+
+class Size(NamedTuple):
+    """Of the network and the image."""
+
+    layers: int
+    width: int
+    side: int
+
+
+TINY = Size(2, 8, 6)
+
+
+class Sine(nn.Module):
+    """``sin(w0 x)``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of each number."""
+        return torch.sin(W0 * x)
+
+
+def field(size: Size, dtype: torch.dtype = torch.float32) -> nn.Sequential:
+    """A SIREN in plain torch, always the same, as Sitzmann et al. (2020) initialise it."""
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    for i in range(size.layers):
+        layers += [nn.Linear(size.width if i else 2, size.width), Sine()]
+    network = nn.Sequential(*layers, nn.Linear(size.width, CHANNELS))
+    for i, layer in enumerate(m for m in network if isinstance(m, nn.Linear)):
+        bound = (6 / size.width) ** 0.5 / W0 if i else 0.5
+        nn.init.uniform_(layer.weight, -bound, bound)
+        nn.init.zeros_(layer.bias)
+    return network.to(dtype)
+
+
+def task(size: Size, k: int, dtype: torch.dtype = torch.float32) -> Task:
+    """One image, all its pixels at every step."""
+    line = torch.linspace(-1, 1, size.side)
+    places = torch.stack(torch.meshgrid(line, line, indexing="ij"), -1).flatten(0, 1).to(dtype)
+    chance = torch.Generator().manual_seed(1)
+    colours = torch.rand(size.side**2, CHANNELS, generator=chance) * 2 - 1
+    batch = Batch(places, colours.to(dtype))
+    return Task([batch] * k, batch)
+
+
+def step_of(name: str, size: Size, k: int, dtype: torch.dtype = torch.float32) -> Step:
+    """One meta-gradient, theirs or ours; it answers with the gradient by parameter."""
+    network, tasks = field(size, dtype), [task(size, k, dtype)]
+    if name in OURS:
+        problem = MAML(functional(network), RATE, loss=mse_loss)
+        theta = problem.theta(network)
+        return lambda: OURS[name](problem, theta, tasks).grad
+    step = rivals.RIVALS[name][0](network, tasks, RATE, mse_loss)
+
+    def theirs() -> dict[str, Tensor]:
+        network.zero_grad(set_to_none=True)
+        step()
+        return {n: p.grad for n, p in network.named_parameters() if p.grad is not None}
+
+    return theirs
+
+
+def agreement(names: Sequence[str]) -> dict[str, float]:
+    """The largest relative gap of each to exact, in float64 on a tiny field.
+
+    Raises:
+        SystemExit: if one is another gradient; then no memory would be worth comparing.
+    """
+    exact, gaps = step_of(EXACT, TINY, 3, torch.float64)(), {}
+    for name in names:
+        found = step_of(name, TINY, 3, torch.float64)()
+        gaps[name] = max(float((found[n] - g).norm() / g.norm()) for n, g in exact.items())
+        if not gaps[name] <= AGREED:
+            sys.exit(f"error: {name} has another gradient than Exact: {gaps[name]:.2g} apart")
+    return gaps
+
+
+def measured(name: str, k: int, size: Size, limit_gb: float) -> Cell:
+    """A row of the table, in this process: nothing but memory may end it."""
+    torch.set_num_threads(1)
+    step_of(name, TINY, 1)()
+    limit = int(limit_gb * 1e9)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    ready, before = step_of(name, size, k), peak_memory_mib()
+    begun = time.process_time()
+    try:
+        ready()
+    except (RuntimeError, MemoryError) as error:
+        if "memory" not in str(error).lower() and not isinstance(error, MemoryError):
+            raise
+        return {"who": name, "horizon": k, "outcome": ENDED}
+    took = time.process_time() - begun
+    more = {"seconds": took, "steps_mib": peak_memory_mib() - before}
+    return {"who": name, "horizon": k, "outcome": "done", **more}
+
+
+def apart(name: str, k: int, size: Size, limit_gb: float) -> Cell:
+    """The same in a process of its own."""
+    words = [name, k, *size, limit_gb]
+    command = [sys.executable, "-m", NAME, "--cell", json.dumps(words)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode < 0:  # killed: not every allocation fails politely
+        return {"who": name, "horizon": k, "outcome": ENDED}
+    if done.returncode:
+        sys.exit(f"error: {name}, K = {k}: ended with {done.returncode}")
+    found: Cell = json.loads(done.stdout)
+    return found
+
+
+def table_of(names: Sequence[str], ks: Sequence[int], size: Size, limit_gb: float) -> pd.DataFrame:
+    """A row a cell."""
+    rows: list[Cell] = []
+    for name in names:
+        for k in sorted(ks):
+            rows.append(apart(name, k, size, limit_gb))
+            print(rows[-1], file=sys.stderr, flush=True)
+            if rows[-1]["outcome"] == ENDED:
+                break
+    return pd.DataFrame(rows)
+
+
+def main(
+    out: Annotated[str, typer.Option(help="folder of the numbers")] = ".",
+    horizons: Annotated[str, typer.Option(help="K, with commas between")] = "4,16,64",
+    layers: int = 5,
+    width: int = 256,
+    side: Annotated[int, typer.Option(help="pixels of the image a side")] = 178,
+    limit_gb: Annotated[float, typer.Option(help="memory a process may have")] = 12.0,
+    who: Annotated[str, typer.Option(help="names, with commas between; all if none")] = "",
+    cell: Annotated[str, typer.Option(hidden=True)] = "",
+) -> None:
+    """Measure, print and write memory.csv and memory.json."""
+    if cell:
+        name, k, *size, limit = json.loads(cell)
+        print(json.dumps(measured(name, k, Size(*size), limit)))
+        return
+    there = [*(name for name in THEIRS if name in rivals.importable()), *OURS]
+    names = [name for name in there if not who or name in who.split(",")]
+    gaps = agreement([name for name in names if name in (*THEIRS, EXACT)])
+    ks = [int(k) for k in horizons.split(",")]
+    table = table_of(names, ks, Size(layers, width, side), limit_gb)
+    facts = {
+        **machine.describe(torch.device("cpu"), 1, "benchmarks"),
+        "command": shlex.join(["python", "-m", NAME, *sys.argv[1:]]),
+        "largest_gap_float64": gaps,
+        **{"who": names, "layers": layers, "width": width, "side": side, "limit_gb": limit_gb},
+    }
+    write(Path(out), table, facts, anew=not who)
+
+
+def write(folder: Path, table: pd.DataFrame, facts: dict[str, Any], *, anew: bool) -> None:
+    """Numbers and facts; beside those of others that are there, unless ``anew``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers, said = folder / "memory.csv", folder / "memory.json"
+    kept: list[Any] = []
+    if not anew and numbers.exists():
+        old = pd.read_csv(numbers)
+        table = pd.concat([old[~old["who"].isin(table["who"])], table])
+        kept = json.loads(said.read_text())
+    table.to_csv(numbers, index=False, float_format="%.2f", lineterminator="\n")
+    said.write_text(json.dumps([*kept, facts], indent=1) + "\n")
+    print(table.to_markdown(index=False, floatfmt=".1f"))
+
+
+if __name__ == "__main__":
+    typer.run(main)
