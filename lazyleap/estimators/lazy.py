@@ -137,11 +137,13 @@ def leap_gradient(
     ``hold`` tracks how the steps that nobody takes depend on theta through their update alone. Of
     the teacher's steps the last ``tapes`` are taken once, those before them twice.
     """
-    gradients, paths = [], []
-    for task in tasks:  # one at a time: what the teacher needs of one is gone before the next
+
+    def whole(task: Task) -> tuple[TaskGradient, Path]:
         walked = walk(problem, theta, task, steps, lam=lam, hold=hold, tapes=tapes)
-        gradients.append(teach(problem, theta, task, walked))
-        paths.append(walked.path)
+        return teach(problem, theta, task, walked), walked.path
+
+    # one at a time: what the teacher needs of one is gone before the next begins
+    gradients, paths = zip(*map(whole, tasks), strict=True)
     meta = average(gradients, paths)
     unheard = theta.keys() - meta.grad.keys()
     require_heard(problem, theta, tasks[0], paths[0].end, steps, unheard)
