@@ -55,6 +55,8 @@ class Bilevel(Protocol):
     without it no estimator takes anything for granted, and only ``Exact``, ``Unrolled`` and
     ``Lazy``, which need nothing, accept it. ``taught(horizon)``: steps through whose direction
     alone a part of theta acts, which a teacher therefore takes, whatever else it takes.
+    ``batch_dims``: how many leading dimensions of task models and batches count tasks that are
+    taken side by side as one problem; without it none do.
     """
 
     def init(self, theta: Tree) -> Tree:

@@ -82,6 +82,8 @@ def fits(setting: Setting) -> None:
     require(names[0], estimator.needs, names[1], getattr(problem, "offers", None))
     if hasattr(estimator, "teacher"):
         estimator.teacher(problem, setting.horizon)
+    if hasattr(estimator, "points"):
+        estimator.points(setting.horizon)
 
 
 def _absent(*arguments: Any) -> NoReturn:

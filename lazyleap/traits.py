@@ -24,6 +24,9 @@ class Trait(StrEnum):
     LINEAR = "an update is the parameters plus something linear in the direction"
     """As SGD with momentum is; SGD with weight decay and Adam are not."""
 
+    DESCENT = "an update is the parameters minus one multiple of the direction"
+    """Plain gradient descent at one rate: no momentum, no weight decay, no rate a parameter."""
+
     RESTS = "inner steps come to rest where their direction is zero"
     """Not so with weight decay in the update: there they rest at the optimum of another loss."""
 

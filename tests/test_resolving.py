@@ -64,7 +64,8 @@ def test_a_setting_is_described_whole_and_differs_where_training_would() -> None
     assert again == plain
     known = plain["lt-reweight-lazy-k5"]
     assert known["algorithm_class"] == "lazyleap.algorithms.reweight:Reweight"
-    assert known["estimator_options"] == {"leaps": 1, "placement": "end", "lam": 1.0}
+    options = {"leaps": 1, "placement": "end", "lam": 1.0, "rest": "identity", "listen": "end"}
+    assert known["estimator_options"] == options
     assert known["task"].keys() == {"kind", "model", "training"}  # images and tests are not its own
 
 

@@ -17,7 +17,7 @@ OUTER = {"optimizer": "sgd", "lr": 0.5, "schedule": "step", "clip_norm": 3.0}
 
 
 def changed(params):
-    params["estimators"]["lazy"] = {"leaps": 2, "lam": 1.0}
+    params["estimators"]["lazy"] = {"leaps": 2, "lam": 1.0, "rest": "identity", "listen": "end"}
     params["estimators"]["implicit"] = {"rho": 0.7, "cg_steps": 9}
     params["algorithms"]["maml"] = {"inner_lr": 0.3, "momentum": 0.4, "outer": OUTER}
     params["tasks"]["glyphs"]["training"]["meta_iterations"] = 77
@@ -54,6 +54,11 @@ LAZY = {"estimator": "lazy", "placement": "start"}
         (LAZY | {"placement": "tail", "leaps": 4}, Lazy(4, "tail")),
         (LAZY | {"placement": [1, 2, 4]}, Lazy(3, [1, 2, 4])),
         (LAZY | {"placement": "end", "leaps": 1, "lam": 0.25}, Lazy(1, "end", 0.25)),
+        (
+            LAZY | {"rest": "secants", "listen": [2, 5], "momentum": 0.0},
+            Lazy(2, rest="secants", listen=[2, 5]),
+        ),
+        ({"estimator": "exact", "listen": [1, 5]}, Exact(listen=[1, 5])),
     ],
     ids=str,
 )
@@ -135,7 +140,8 @@ def test_what_training_depends_on_says_nothing_of_targets(tmp_path):
     assert "search" not in plain["algorithm_options"]
     assert "search" in view(found, "evaluate")["algorithm_options"]
     assert plain["surrogates"] == list(found.surrogates)
-    assert plain["estimator_options"] == {"leaps": 2, "placement": "start", "lam": 1.0}
+    options = {"leaps": 2, "lam": 1.0, "rest": "identity", "listen": "end"}
+    assert plain["estimator_options"] == options | {"placement": "start"}
     assert plain["algorithm_options"]["inner_lr"] == found.option("inner_lr")
 
 
@@ -155,7 +161,13 @@ def test_what_a_stage_is_given_is_read_back(stage, tmp_path):
     assert again.device == ("cpu" if stage == "export" else found.device)
 
 
-KEYS = {"leaps": 1, "lam": 1.0, "placement": "start", "weighted_step": "last"}
+KEYS = {
+    "leaps": 1,
+    "lam": 1.0,
+    "placement": "start",
+    "rest": "identity",
+    "weighted_step": "last",
+}
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -74,6 +74,28 @@ CASES = {
         lambda p: p["runs"][RUN].update(lam=0.5),
         "lam 0.5: less than 1 goes with leaps 1 and placement 'end' only",
     ),
+    "secants with momentum": (
+        lambda p: p["runs"][RUN].update(rest="secants", momentum=0.5),
+        f"runs.{RUN}: estimator 'lazy' does not go with algorithm 'maml': it needs that an update "
+        "is the parameters minus one multiple of the direction, as rest 'secants'",
+    ),
+    "secants of many batches": (
+        lambda p: p["runs"]["lt-reweight-lazy-k5"].update(rest="secants"),
+        "runs.lt-reweight-lazy-k5: estimator 'lazy' does not go with algorithm 'reweight': it "
+        "needs that all inner steps of a task may see one batch, as rest 'secants'",
+    ),
+    "an unknown rest": (
+        lambda p: p["runs"][RUN].update(rest="secant"),
+        f"runs.{RUN}.rest: ",
+    ),
+    "points that end before the path does": (
+        lambda p: p["runs"][RUN].update(listen=[3, 9]),
+        f"runs.{RUN}: listen [3, 9]: the last point is the end of the path, horizon = 10",
+    ),
+    "points of another kind": (
+        lambda p: p["estimators"]["exact"].update(listen="begin"),
+        "estimators.exact.listen: ",
+    ),
     "lazy without placement": (
         lambda p: p["runs"][RUN].pop("placement"),
         f"runs.{RUN}: estimator 'lazy' needs placement, in the run or in estimators.lazy",

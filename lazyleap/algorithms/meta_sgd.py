@@ -26,6 +26,11 @@ class MetaSGD(MAML):
 
     traits: ClassVar[frozenset[Trait]] = MAML.traits - {Trait.START, Trait.FIXED_UPDATE}
 
+    @property
+    def offers(self) -> frozenset[Trait]:
+        """What an estimator may rely on; rates differ from parameter to parameter."""
+        return super().offers - {Trait.DESCENT}
+
     def theta(self, network: nn.Module | Tree) -> dict[str, Tensor]:
         """The meta-parameters of a network: its parameters and rates of ``inner_lr``."""
         parameters = super().theta(network)

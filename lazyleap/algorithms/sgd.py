@@ -37,7 +37,10 @@ class SGD:
     @property
     def offers(self) -> frozenset[Trait]:
         """What an estimator may rely on."""
-        return frozenset() if self.weight_decay else frozenset({Trait.LINEAR, Trait.RESTS})
+        if self.weight_decay:
+            return frozenset()
+        plain = frozenset() if self.momentum else frozenset({Trait.DESCENT})
+        return plain | {Trait.LINEAR, Trait.RESTS}
 
     def start(self, parameters: Tree) -> dict[str, Tensor]:
         """The task model that starts at ``parameters``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import ClassVar, NamedTuple, Protocol
 
@@ -39,11 +39,15 @@ class TaskGradient(NamedTuple):
 
 @dataclass(frozen=True)
 class MetaGradient:
-    """Mean outer loss and meta-gradient over a meta-batch, and the path of each task."""
+    """Mean outer loss and meta-gradient over a meta-batch, and the path of each task.
+
+    ``noted``: scalars that an estimator found on its way and a log should have, by tag.
+    """
 
     loss: Tensor
     grad: Tree
     paths: Sequence[Path]
+    noted: Mapping[str, Tensor] = field(default_factory=dict)
 
     def apply_to(self, theta: Tree) -> None:
         """Put the gradient where an optimiser over ``theta.values()`` looks for it.
@@ -62,8 +66,12 @@ class Estimator(Protocol):
     of tasks, taken side by side as one problem, is the mean of what it gives for each.
     """
 
-    needs: ClassVar[Needs]
     Options: ClassVar[type[Block]]
+
+    @property
+    def needs(self) -> Needs:
+        """What it relies on, and why; it may depend on how it was made."""
+        ...
 
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """Return detached loss and gradient; ``theta`` is left as it is.
@@ -82,6 +90,16 @@ def check(estimator: Estimator, problem: Bilevel, theta: Tree, tasks: Sequence[T
         require(names[0], estimator.needs, names[1], getattr(problem, "offers", None))
     check_theta(theta)
     return horizon(tasks)
+
+
+def check_one_batch(tasks: Sequence[Task], who: str, why: str) -> None:
+    """Refuse another batch at another inner step; batches are told apart as objects.
+
+    Raises:
+        InputError: if a task has more than one.
+    """
+    if any(batch is not task.inner[0] for task in tasks for batch in task.inner):
+        raise InputError(f"{who} needs one batch at every inner step, the same object: {why}")
 
 
 def check_theta(theta: Tree) -> None:

@@ -12,11 +12,18 @@ from torch import Tensor
 
 from lazyleap.bilevel import Bilevel, Task, linearize, value_and_grad
 from lazyleap.blocks import Block, Count, Rate
-from lazyleap.errors import InputError, check_count, check_number
-from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
+from lazyleap.errors import check_count, check_number
+from lazyleap.estimators.base import (
+    MetaGradient,
+    Path,
+    TaskGradient,
+    average,
+    check,
+    check_one_batch,
+)
 from lazyleap.estimators.chance import State, rewind, state
-from lazyleap.estimators.lazy import walk
 from lazyleap.estimators.reach import require_read
+from lazyleap.estimators.student import walk
 from lazyleap.estimators.twice import check_twice, differentiated_twice
 from lazyleap.traits import Needs, Trait
 from lazyleap.trees import (
@@ -102,12 +109,7 @@ class Implicit:
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
         check(self, problem, theta, tasks)
-        for task in tasks:
-            if any(batch is not task.inner[0] for batch in task.inner):
-                raise InputError(
-                    "Implicit needs one batch at every inner step, the same object: the optimum "
-                    "it differentiates is that of one inner loss"
-                )
+        check_one_batch(tasks, "Implicit", self.needs[Trait.ONE_BATCH])
         results = [self._task(problem, theta, task) for task in tasks]
         meta = average([g for g, _ in results], [path for _, path in results])
         require_read(problem, theta, tasks[0], meta.grad)

@@ -14,6 +14,11 @@ factor for every step the teacher took, and none for the others:
     v, d   = v @ d step / d (phi, theta)       at s_j, for the teacher's j in reverse;   g += d
     g     += v @ d init / d theta
 
+Two things may be more than that. What is skipped may be stood for by what the student's own steps
+tell of it (:mod:`lazyleap.estimators.secants`), a map that a cotangent then passes in place of the
+identity. And the outer loss may be heard at several points of the path
+(:mod:`lazyleap.estimators.listening`): then v and g gain a share's part where that was heard.
+
 The one question left is *which of the student's steps does the teacher take?* One, or a few, make
 ``Lazy``; none, ``FirstOrder``; all, ``Exact``. No tape ever spans two steps, so activation memory
 does not depend on the horizon.
@@ -28,37 +33,43 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
-from lazyleap.bilevel import Bilevel, Pull, Task, linearize, value_and_grad
+from lazyleap.bilevel import Bilevel, Task, value_and_grad
 from lazyleap.blocks import Block, Count
-from lazyleap.estimators.base import MetaGradient, Path, TaskGradient, average, check
+from lazyleap.estimators.base import (
+    MetaGradient,
+    Path,
+    TaskGradient,
+    average,
+    check,
+    check_one_batch,
+)
+from lazyleap.estimators.listening import Listen, Listener, ListenOptions, Share, points, shares
 from lazyleap.estimators.placement import Placement, check_leaps, teacher_steps, with_taught
 from lazyleap.estimators.reach import require_heard
-from lazyleap.estimators.steps import Back, Held, Stand
+from lazyleap.estimators.secants import MIN_FACTOR, NEEDS, Rest, check_rest
+from lazyleap.estimators.student import Walk, walk
 from lazyleap.estimators.twice import differentiated_twice
-from lazyleap.traits import Needs
-from lazyleap.trees import (
-    Tree,
-    add,
-    copy,
-    filled,
-    gather,
-    subtract,
-    zeros,
-)
+from lazyleap.traits import Needs, Trait
+from lazyleap.trees import Tree, filled, gather
 
 TAPES = 4  # of single steps that are held at a time
 
 
-class LazyOptions(Block):
-    """``leaps``: steps in the graph (m), by their ``placement``; ``lam``: how far a leap goes."""
+class LazyOptions(ListenOptions):
+    """``leaps``: steps in the graph (m), by their ``placement``; ``lam``: how far a leap goes.
+
+    ``rest``: what stands for the other steps.
+    """
 
     leaps: Count
     placement: str | list[int]
     lam: float
+    rest: Rest
 
     @classmethod
     def merged(cls, given: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +80,7 @@ class LazyOptions(Block):
 
 
 @dataclass(frozen=True)
-class Lazy:
+class Lazy(Listener):
     """The teacher takes ``leaps`` steps and leaps over the rest of the student's path.
 
     ``d phi_k / d phi_0`` is the product of ``leaps`` factors ``I - alpha H(s_j)``. ``placement``
@@ -77,11 +88,16 @@ class Lazy:
     back-propagation), or a list of steps of 0..k-1. ``lam < 1`` leaps only part of the way and goes
     with one leap at the ``end``.
 
+    ``rest`` says what stands for the steps that are leapt over: the ``identity``, or the path's
+    ``secants``, a map fitted to the student's own steps. These want plain gradient descent on one
+    batch, and a forward pass without chance. ``listen``: see :mod:`lazyleap.estimators.listening`.
+
     Besides these the teacher takes the steps that the problem wants taught: of example weightings,
     the weighted step, through which alone L2RW's weights act.
 
     Cost: k first-order steps, of which ``leaps`` are followed by a double-backward; memory that of
-    the activations of up to four steps, and ``leaps`` parameter sets.
+    the activations of up to four steps, and ``leaps`` parameter sets. With ``secants`` k parameter
+    sets, k^2 inner products and two products with all of them a gap besides.
     Raises InputError at once, where these fit no horizon; when called, before any work, where they
     do not fit this one; after it, where a part of theta acts only through steps that the teacher
     leaps over: its gradient would be zero.
@@ -90,12 +106,19 @@ class Lazy:
     leaps: int = 1
     placement: Placement = "start"
     lam: float = 1.0
-    needs: ClassVar[Needs] = {}
+    rest: Rest = "identity"
     Options: ClassVar[type[Block]] = LazyOptions
     stacks: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_leaps(self.leaps, self.placement, self.lam)
+        check_rest(self.rest, self.lam)
+        super().__post_init__()
+
+    @property
+    def needs(self) -> Needs:
+        """Nothing where the identity stands for what is skipped."""
+        return NEEDS if self.rest == "secants" else {}
 
     def teacher(self, problem: Bilevel, horizon: int) -> tuple[int, ...]:
         """The steps that the teacher takes; InputError where they do not fit the horizon."""
@@ -107,19 +130,11 @@ class Lazy:
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
         steps = self.teacher(problem, check(self, problem, theta, tasks))
-        return leap_gradient(problem, theta, tasks, steps, lam=self.lam)
-
-
-class Walk(NamedTuple):
-    """The student's path, and the pulls onto (phi, theta) of what depends on theta along it.
-
-    In order: each step that the teacher takes, and the update alone where that is held; ``begin``
-    is that of ``init``.
-    """
-
-    path: Path
-    begin: Pull
-    backs: Sequence[Back] = ()
+        if why := self.needs.get(Trait.ONE_BATCH):
+            check_one_batch(tasks, "Lazy", why)
+        return leap_gradient(
+            problem, theta, tasks, steps, lam=self.lam, listen=self.listen, rest=self.rest
+        )
 
 
 def leap_gradient(
@@ -131,67 +146,47 @@ def leap_gradient(
     lam: float = 1.0,
     hold: bool = False,
     tapes: int = TAPES,
+    listen: Listen = "end",
+    rest: Rest = "identity",
 ) -> MetaGradient:
     """The meta-gradient through the teacher's ``steps``; the one program of this file.
 
     ``hold`` tracks how the steps that nobody takes depend on theta through their update alone. Of
     the teacher's steps the last ``tapes`` are taken once, those before them twice.
     """
+    at = points(listen, len(tasks[0].inner))
+    heard = [shares(problem, task.outer, at) for task in tasks]
 
-    def whole(task: Task) -> tuple[TaskGradient, Path]:
-        walked = walk(problem, theta, task, steps, lam=lam, hold=hold, tapes=tapes)
-        return teach(problem, theta, task, walked), walked.path
+    def whole(task: Task, share: Mapping[int, Share]) -> tuple[TaskGradient, Path, Tensor | None]:
+        walked = walk(problem, theta, task, steps, at, lam=lam, hold=hold, tapes=tapes, rest=rest)
+        least = walked.secants.least.amin() if walked.secants else None
+        return teach(problem, theta, share, walked), walked.path, least
 
     # one at a time: what the teacher needs of one is gone before the next begins
-    gradients, paths = zip(*map(whole, tasks), strict=True)
+    gradients, paths, least = zip(*map(whole, tasks, heard), strict=True)
     meta = average(gradients, paths)
     unheard = theta.keys() - meta.grad.keys()
     require_heard(problem, theta, tasks[0], paths[0].end, steps, unheard)
-    return replace(meta, grad=filled(meta.grad, theta))
+    noted = {MIN_FACTOR: torch.stack(least).amin()} if rest == "secants" else {}
+    return replace(meta, grad=filled(meta.grad, theta), noted=noted)
 
 
-@torch.no_grad()
-def walk(
-    problem: Bilevel,
-    theta: Tree,
-    task: Task,
-    steps: Sequence[int] = (),
-    *,
-    lam: float = 1.0,
-    hold: bool = False,
-    tapes: int = 0,
-) -> Walk:
-    """The student: k steps, no graph but at those that the teacher takes."""
-    start, begin = linearize(problem.init, theta)
-    start = copy(start)  # theta may be moved in place afterwards
-    phi: Tree = start
-    fixed, taken, backs = begin.constant, zeros(start) if steps else {}, list[Back]()
-    held = Held(problem, theta) if hold else None
-    for j, batch in enumerate(task.inner):
-        if j in steps:
-            phi = add(start, subtract(phi, start), lam) if lam < 1 else phi
-            here = Stand(problem, phi, theta, batch, fixed)
-            moved, back = here.linearize() if j in steps[-tapes:] else here.postpone()
-            fixed, taken = False, add(taken, subtract(moved, phi))
-            backs.append(back)
-        else:
-            grad = problem.inner_grad(phi, theta, batch)
-            moved = problem.update(phi, grad, theta)
-            if held:
-                held.take(phi, grad)
-        phi = moved
-    return Walk(Path(start, phi, taken or None), begin, [*backs, held.back] if held else backs)
-
-
-def teach(problem: Bilevel, theta: Tree, task: Task, walked: Walk) -> TaskGradient:
+def teach(problem: Bilevel, theta: Tree, heard: Mapping[int, Share], walked: Walk) -> TaskGradient:
     """The teacher: one vector-Jacobian product a step it takes, from the last to the first.
 
     What theta has no part in is missing from the gradient.
     """
-    outer_loss = partial(problem.outer_loss, batch=task.outer)
-    loss, (v, g) = value_and_grad(outer_loss, walked.path.end, theta)
-    for back in reversed(walked.backs):
-        v, d = back(v)
-        g = gather(g, d)
-    (d,) = walked.begin(v)
-    return TaskGradient(loss, gather(g, d))
+    v: Tree = {}
+    g: Tree = {}
+    losses, at = list[Tensor](), max(heard)
+    for here in sorted({*heard, *(j + 1 for j in walked.backs)}, reverse=True):
+        v, at = walked.leap(v, at - here), here
+        if here in heard:
+            heard_loss = partial(heard[here].loss, problem)
+            loss, (dv, dg) = value_and_grad(heard_loss, walked.points[here], theta)
+            losses, v, g = [loss, *losses], gather(v, dv), gather(g, dg)
+        if here - 1 in walked.backs:
+            v, dg = walked.backs[here - 1](v)
+            g, at = gather(g, dg), here - 1
+    (dg,) = walked.begin(walked.leap(v, at))
+    return TaskGradient(sum(losses[1:], losses[0]), gather(g, dg))

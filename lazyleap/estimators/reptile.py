@@ -11,8 +11,8 @@ import torch
 from lazyleap.bilevel import Bilevel, Task
 from lazyleap.blocks import Block, Empty
 from lazyleap.estimators.base import MetaGradient, TaskGradient, average, check
-from lazyleap.estimators.lazy import walk
 from lazyleap.estimators.reach import require_read
+from lazyleap.estimators.student import walk
 from lazyleap.traits import Needs, Trait
 from lazyleap.trees import Tree, filled, subtract
 
@@ -35,13 +35,14 @@ class Reptile:
         check(self, problem, theta, tasks)
         gradients, paths = [], []
         for task in tasks:
-            path, begin, _ = walk(problem, theta, task)
+            walked = walk(problem, theta, task)
+            path = walked.path
             paths.append(path)
             with torch.no_grad():
                 loss = problem.outer_loss(path.end, theta, task.outer)
             displacement = subtract(path.start, path.end)
             tasks_in_one = getattr(problem, "count", 1)  # of which theta is the start
-            (grad,) = begin({n: d / tasks_in_one for n, d in displacement.items()})
+            (grad,) = walked.begin({n: d / tasks_in_one for n, d in displacement.items()})
             gradients.append(TaskGradient(loss, filled(grad, theta)))
         meta = average(gradients, paths)
         require_read(problem, theta, tasks[0], meta.grad)

@@ -17,15 +17,28 @@ nearly collinear columns leave some that mean nothing and would be wiped out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from lazyleap.trees import Tree
+from lazyleap.bilevel import Bilevel
+from lazyleap.errors import InputError, nearest
+from lazyleap.estimators import chance
+from lazyleap.traits import Needs, Trait
+from lazyleap.trees import Tree, subtract
 
 CUT = 1e-8  # of the largest eigenvalue of A'A; below it a direction is rounding
+MIN_FACTOR = "leap/min_factor"  # the tag of the smallest factor of all tasks
+
+Rest = Literal["identity", "secants"]
+"""What stands for the steps that a teacher leaps over."""
+
+NEEDS: Needs = {
+    Trait.ONE_BATCH: "rest 'secants' reads the curvature of one inner loss off the steps down it",
+    Trait.DESCENT: "rest 'secants' takes the change from step to step for the loss's curvature",
+}
 
 
 @dataclass(frozen=True)
@@ -35,16 +48,18 @@ class Secants:
     Leading dimensions ``...`` are those of the tasks, none where a task is taught by itself.
 
     Attributes:
-        columns: ``[..., k-1, N]``, the unit steps, in the parameters' dtype.
+        columns: ``[..., k-1, N]``, the steps but the last, in the parameters' dtype.
         mixing: ``[..., k-1, k-1]``, float64; a zero column for a direction that was cut.
         factors: ``[..., k-1]``, float64: eigenvalues of ``M`` before clipping. One below 0 says
             that the inner rate times the curvature exceeds 1 there, and that no leap over an odd
             number of such steps keeps the gradient's sign.
+        batch_dims: how many leading dimensions there are.
     """
 
     columns: Tensor
     mixing: Tensor
     factors: Tensor
+    batch_dims: int = 0
 
     @property
     def least(self) -> Tensor:
@@ -53,7 +68,7 @@ class Secants:
             return self.factors.new_ones(self.factors.shape[:-1])
         return self.factors.amin(-1)
 
-    def carry(self, v: Tree, steps: int, batch_dims: int = 0) -> dict[str, Tensor]:
+    def carry(self, v: Tree, steps: int) -> dict[str, Tensor]:
         """The cotangent ``v`` taken back over ``steps`` skipped steps.
 
         Cost: 2 (k-1) products of parameter length, no gradient.
@@ -61,28 +76,68 @@ class Secants:
         if not steps or not self.factors.shape[-1]:
             return dict(v)
         change = self.factors.clamp(0, 1) ** steps - 1
-        flat = flatten(v, batch_dims)
+        flat = flatten(v, self.batch_dims)
         seen = (self.columns @ flat.unsqueeze(-1)).double()  # [..., k-1, 1]
         weights = self.mixing @ (change.unsqueeze(-1) * (self.mixing.mT @ seen))
         moved = flat + (self.columns.mT @ weights.to(flat.dtype)).squeeze(-1)
-        return unflatten(moved, v, batch_dims)
+        return unflatten(moved, v, self.batch_dims)
 
 
-def fit(directions: Sequence[Tree], batch_dims: int = 0) -> Secants:
-    """The map of a path from the directions ``g_0 .. g_{k-1}`` of its steps, trees alike.
+class Felt:
+    """The steps of a path as they are taken, ``[..., k, N]``: k parameter sets of memory."""
 
-    Only parameters belong in the trees, no optimiser's buffers. Cost: k parameter sets of memory,
-    k^2 inner products in float64 and eigenvalues of two matrices of k - 1 rows.
+    def __init__(self, problem: Bilevel, theta: Tree, horizon: int) -> None:
+        self._horizon, self._batch_dims = horizon, getattr(problem, "batch_dims", 0)
+        self._steps, self._taken = torch.empty(0), 0
+        self._chance = chance.state(theta)
+
+    def take(self, before: Tree, after: Tree) -> None:
+        """The next step."""
+        step = flatten(subtract(after, before), self._batch_dims)
+        if not self._taken:
+            self._steps = step.new_empty((*step.shape[:-1], self._horizon, step.shape[-1]))
+        self._steps[..., self._taken, :] = step
+        self._taken += 1
+
+    def fit(self) -> Secants:
+        """The map of the path, once all of it was taken.
+
+        Raises:
+            InputError: if the steps drew by chance, each of another loss.
+        """
+        if chance.drawn(self._chance):
+            raise InputError(
+                "rest 'secants' reads the curvature of one inner loss off the steps down it, and "
+                "here each step drew by chance (dropout): take rest 'identity', or draw nothing in "
+                "the inner loop"
+            )
+        return fit(self._steps, self._batch_dims)
+
+
+def check_rest(rest: str, lam: float) -> None:
+    """Refuse what can stand for no skipped step.
+
+    Raises:
+        InputError: naming the value.
     """
-    steps = torch.stack([flatten(tree, batch_dims) for tree in directions], dim=-2)
+    if rest not in get_args(Rest):
+        raise InputError(f"rest '{rest}' is unknown; {nearest(rest, get_args(Rest))}")
+    if rest == "secants" and lam < 1:
+        raise InputError(f"lam {lam}: less than 1 does not go with rest 'secants'")
+
+
+def fit(steps: Tensor, batch_dims: int = 0) -> Secants:
+    """The map of a path from its steps ``[..., k, N]``, or from any multiple of them.
+
+    Cost: k^2 inner products in float64 and eigenvalues of two matrices of k - 1 rows.
+    """
     gram = _gram(steps)
     lengths = gram.diagonal(dim1=-2, dim2=-1)[..., :-1].sqrt()
     scale = torch.where(lengths > 0, 1 / lengths, 0.0)
     inner = gram[..., :-1, :-1] * scale.unsqueeze(-1) * scale.unsqueeze(-2)  # A'A
     cross = gram[..., :-1, 1:] * scale.unsqueeze(-1) * scale.unsqueeze(-2)  # A'B
     mixing, factors = _solve(inner, cross)
-    columns = steps[..., :-1, :] * scale.unsqueeze(-1).to(steps.dtype)
-    return Secants(columns, mixing, factors)
+    return Secants(steps[..., :-1, :], scale.unsqueeze(-1) * mixing, factors, batch_dims)
 
 
 def _gram(steps: Tensor) -> Tensor:

@@ -54,6 +54,7 @@ class SideBySide:
 
     problem: MAML
     count: int
+    batch_dims: ClassVar[int] = 1
 
     @property
     def offers(self) -> Any:

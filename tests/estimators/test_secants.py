@@ -53,7 +53,7 @@ def test_carry_is_the_dense_least_squares_map_for_gaps_of_any_length():
     v = torch.randn(N, generator=draw, dtype=torch.float64)
     basis, values = dense(vectors)
     assert values.min() < 0 < 1 < values.max()  # both clips are at work
-    found = fit(trees(vectors))
+    found = fit(torch.stack(vectors))
     assert found.least.item() == pytest.approx(values.min(), rel=1e-9)
     for steps in (1, 3, 8):
         factors = np.clip(values, 0, 1) ** steps - 1
@@ -67,7 +67,7 @@ def test_carry_is_the_dense_least_squares_map_for_gaps_of_any_length():
 def test_exact_for_a_quadratic_of_a_rank_below_the_horizon(rank, k):
     hessian, start = quadratic(rank)
     rate, v = 0.1, torch.arange(N, dtype=torch.float64) - 4
-    found = fit(trees(descent(hessian, start, rate, k)))
+    found = fit(torch.stack(descent(hessian, start, rate, k)))
     true = torch.linalg.matrix_power(torch.eye(N, dtype=torch.float64) - rate * hessian, k - 1)
     torch.testing.assert_close(
         flatten(found.carry(trees([v])[0], k - 1)), true @ v, rtol=1e-7, atol=1e-7
@@ -77,15 +77,15 @@ def test_exact_for_a_quadratic_of_a_rank_below_the_horizon(rank, k):
 def test_a_factor_below_zero_tells_of_a_rate_too_large_for_a_leap():
     hessian, start = quadratic(3)
     for rate in (0.1, 0.2):
-        found = fit(trees(descent(hessian, start, rate, 8)))
+        found = fit(torch.stack(descent(hessian, start, rate, 8)))
         assert found.least.item() == pytest.approx(1 - rate * 8.0, rel=1e-5)
 
 
 def test_identity_where_there_is_no_pair_no_gap_or_no_movement():
     v = trees([torch.arange(N, dtype=torch.float64)])[0]
     hessian, start = quadratic(4)
-    one, many = (fit(trees(descent(hessian, start, 0.1, k))) for k in (1, 5))
-    still = fit(trees([torch.zeros(N, dtype=torch.float64)] * 4))
+    one, many = (fit(torch.stack(descent(hessian, start, 0.1, k))) for k in (1, 5))
+    still = fit(torch.zeros(4, N, dtype=torch.float64))
     for found, steps in ((one, 7), (many, 0), (still, 3)):
         torch.testing.assert_close(flatten(found.carry(v, steps)), flatten(v), rtol=0, atol=0)
 
@@ -93,13 +93,10 @@ def test_identity_where_there_is_no_pair_no_gap_or_no_movement():
 def test_tasks_in_a_leading_dimension_are_fitted_each_by_itself():
     paths = [descent(*quadratic(rank, seed=rank), 0.1, 6) for rank in (2, 4)]
     vs = [torch.arange(N, dtype=torch.float64) - i for i in range(2)]
-    each = [fit(trees(p)).carry(trees([v])[0], 4) for p, v in zip(paths, vs, strict=True)]
-    stacked = [
-        {n: torch.stack([a[n], b[n]]) for n in a}
-        for a, b in zip(*(trees(p) for p in paths), strict=True)
-    ]
+    each = [fit(torch.stack(p)).carry(trees([v])[0], 4) for p, v in zip(paths, vs, strict=True)]
+    steps = torch.stack([torch.stack(p) for p in paths])
     both = {n: torch.stack([trees([v])[0][n] for v in vs]) for n in ("a", "b")}
-    found = fit(stacked, batch_dims=1).carry(both, 4, batch_dims=1)
+    found = fit(steps, batch_dims=1).carry(both, 4)
     for name in found:
         wanted = torch.stack([tree[name] for tree in each])
         torch.testing.assert_close(found[name], wanted, rtol=1e-9, atol=1e-11)
