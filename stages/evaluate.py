@@ -13,6 +13,7 @@ from lazyleap.datasets.store import load as load_data
 from lazyleap.files import replacing
 from lazyleap.items import FILE
 from lazyleap.kind import Verdict
+from lazyleap.noted import warnings
 from lazyleap.setting import Setting
 from stages import folders, machine
 from stages.board import Board, save_picture
@@ -46,8 +47,11 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
     }
     primary = verdict.metrics["metrics"][verdict.metrics["primary"]]
     named["at_chance"] = primary.get("at_chance", False)
+    lowest = load_setting(folders.trained(setting.grid, name)).get("lowest", {})
+    if said := [*verdict.metrics.get("warnings", []), *warnings(lowest)]:
+        named["warnings"] = said
     with replacing(folders.evaluated(setting.grid, name)) as folder:
-        write_json(folder / "metrics.json", named | verdict.metrics)
+        write_json(folder / "metrics.json", verdict.metrics | lowest | named)
         verdict.items.save(folder / FILE)
         with (folder / "curve.csv").open("w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(verdict.curve)

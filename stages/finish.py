@@ -54,6 +54,7 @@ def describe(
         "citation": info.get("citation", ""),
         "best_iteration": progress.best_iteration,
         "best_validation": best(progress),
+        "lowest": progress.lowest,
     }
 
 

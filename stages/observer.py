@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from lazyleap.kind import Preview
+from lazyleap.noted import warnings
 from lazyleap.setting import Setting
 from lazyleap.training.loop import Metrics, Progress
 from stages.board import Board
@@ -25,11 +27,14 @@ class Reporter:
     ) -> None:
         self._board, self._store, self._look = board, store, look
         self._ticker = Ticker("train", setting.name, setting.meta_iterations, done)
-        self._said = ""
+        self._warned = set[str]()
 
     def log(self, iteration: int, metrics: Metrics) -> None:
         """Scalars to TensorBoard; with a validation also what ``look`` finds to see."""
         self._board.log(iteration, metrics)
+        for warning in set(warnings(metrics)) - self._warned:
+            print(f"{self._ticker.name}: {warning}", file=sys.stderr, flush=True)
+            self._warned.add(warning)
         if "validation/score" in metrics:
             for tag, seen in self._look().items():
                 self._board.preview(iteration, tag, *seen)

@@ -51,9 +51,10 @@ from lazyleap.estimators.base import (
 from lazyleap.estimators.listening import Listen, Listener, ListenOptions, Share, points, shares
 from lazyleap.estimators.placement import Placement, check_leaps, teacher_steps, with_taught
 from lazyleap.estimators.reach import require_heard
-from lazyleap.estimators.secants import MIN_FACTOR, NEEDS, Rest, check_rest
+from lazyleap.estimators.secants import NEEDS, Rest, check_rest
 from lazyleap.estimators.student import Walk, walk
 from lazyleap.estimators.twice import differentiated_twice
+from lazyleap.noted import MIN_FACTOR
 from lazyleap.traits import Needs, Trait
 from lazyleap.trees import Tree, filled, gather
 

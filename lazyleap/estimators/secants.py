@@ -30,7 +30,6 @@ from lazyleap.traits import Needs, Trait
 from lazyleap.trees import Tree, subtract
 
 CUT = 1e-8  # of the largest eigenvalue of A'A; below it a direction is rounding
-MIN_FACTOR = "leap/min_factor"  # the tag of the smallest factor of all tasks
 
 Rest = Literal["identity", "secants"]
 """What stands for the steps that a teacher leaps over."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lazyleap.errors import DivergedError, InputError, OutOfTimeError
+from lazyleap.noted import PREFIX
 from lazyleap.seeding import seed_torch
 from lazyleap.statistics import Score, marked
 from lazyleap.trees import not_finite
@@ -96,6 +97,13 @@ class Progress:
     peak_memory_mib: float = 0.0
     resumed: int = 0
     best_at_chance: bool = False
+    lowest: Metrics = field(default_factory=dict)  # of what estimators noted, where it was logged
+
+    def note(self, metrics: Metrics) -> None:
+        """Keep the smallest of what an estimator noted."""
+        for tag, value in metrics.items():
+            if tag.startswith(PREFIX):
+                self.lowest[tag] = min(value, self.lowest.get(tag, math.inf))
 
 
 class Observer(Protocol):
@@ -136,6 +144,7 @@ def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) ->
         metrics, seconds = timed_step(learner, plan, progress, describe)
         progress.iteration = i + 1
         shown = metrics or shown  # the last that are known
+        progress.note(metrics)
         observer.tick(progress, shown)
         if describe:
             memory = peak_memory_mib()

@@ -75,7 +75,8 @@ class MetaLearner:
         ]
         lengths = [travel(path) for path in meta.paths]
         mean = {key: sum(each[key] for each in lengths) / len(lengths) for key in lengths[0]}
-        return {self._scored: sum(scores) / len(scores), **mean}
+        noted = {tag: float(value) for tag, value in meta.noted.items()}
+        return {self._scored: sum(scores) / len(scores), **mean, **noted}
 
     def check(self) -> None:
         """DivergedError if a loss or a gradient was not finite."""

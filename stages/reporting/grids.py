@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lazyleap.comparison import Comparison
+from lazyleap.noted import MIN_FACTOR
 from lazyleap.report import Cell, Column, Measure, Report, Table
 from lazyleap.results import Group, Score
 from stages.reporting.verdict import Budget, Verdict
@@ -26,6 +27,7 @@ def settings(groups: Sequence[Group], measures: Sequence[Measure], verdict: Verd
         Column("cpu", "training CPU", "s"),
         Column("memory", "peak memory", "MiB"),
         Column("iterations", "meta-iterations"),
+        Column("least", "smallest factor"),
         Column("seeds", "seeds"),
     ]
     rows: list[dict[str, Cell]] = [
@@ -34,14 +36,22 @@ def settings(groups: Sequence[Group], measures: Sequence[Measure], verdict: Verd
         | {"cpu": group.recorded("train_cpu_seconds")}
         | {"memory": group.recorded("peak_memory_mib")}
         | {"iterations": int(group.recorded("meta_iterations"))}
+        | {"least": _least(group)}
         for group in ranked
     ]
     return Table("settings", "All settings", _used(columns, rows), rows, _SETTINGS)
 
 
+def _least(group: Group) -> Cell:
+    """The smallest factor that a step was found to stretch a direction by, of all seeds."""
+    found = [run.metrics[MIN_FACTOR] for run in group.runs if MIN_FACTOR in run.metrics]
+    return min(found) if found else None
+
+
 _SETTINGS = (
     "In brackets: 95% intervals, over the test sample or, with several seeds, over these; time and "
-    "memory are means over seeds. The first measure decides the order and the verdict."
+    "memory are means over seeds. The first measure decides the order and the verdict. Smallest "
+    "factor: of an inner step, where the estimator looks; below 0 no leap over it can be trusted."
 )
 
 

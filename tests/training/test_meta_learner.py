@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 
 from lazyleap import Exact, FirstOrder, Lazy, Reptile
+from lazyleap.noted import warnings
+from lazyleap.training.loop import Progress
 from lazyleap.training.meta_learner import MetaLearner
 from lazyleap.training.outer import OuterOptions
 from tests import reference
 from tests.cases import Case
+from tests.estimators.test_secants import dense
 from tests.reference import assert_same, flatten
 
 K, LR = 3, 0.1
@@ -89,3 +93,25 @@ def test_from_its_state_another_goes_on_as_it_would_have():
         each.step(1, describe=False)
     assert_same(other.theta, one.theta, rtol=0, atol=0)
     assert not torch.equal(one.theta["head.bias"], CASE.theta()["head.bias"])
+
+
+def test_the_smallest_factor_that_an_estimator_notes_is_logged():
+    tasks = CASE.tasks(K, n=2, same_batch=True)
+    made = learner(Lazy(rest="secants"), [tasks])
+    found = made.step(0, describe=True)["leap/min_factor"]
+    least = []
+    for task in tasks:
+        s = [flatten(state[0]) for state in reference.path(CASE.plain, CASE.theta(), task.inner)]
+        least.append(dense([b - a for a, b in pairwise(s)])[1].min())
+    assert found == pytest.approx(min(least), rel=1e-7)
+
+
+def test_what_was_noted_is_kept_at_its_lowest():
+    progress = Progress()
+    for value in (0.5, -0.25, 0.75):
+        progress.note({"leap/min_factor": value, "train/outer_loss": value})
+    assert progress.lowest == {"leap/min_factor": -0.25}
+    assert not warnings({"leap/min_factor": 0.0})
+    assert not warnings({"train/outer_loss": -1.0})
+    (said,) = warnings(progress.lowest)
+    assert "Halve inner_lr" in said

@@ -1,0 +1,20 @@
+"""What an estimator notices on its way: the tags that a log has it under, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PREFIX = "leap/"  # of every tag that an estimator notes
+MIN_FACTOR = "leap/min_factor"
+"""The smallest factor by which an inner step stretches a direction; below 0 it turns it round."""
+
+TURNED = (
+    "an inner step stretches some direction by a negative factor (leap/min_factor is below 0): the "
+    "inner rate is too large for a leap, whose gradient may point the wrong way. Halve inner_lr, "
+    "or let the teacher take all steps"
+)
+
+
+def warnings(lowest: Mapping[str, float]) -> list[str]:
+    """A sentence for each thing amiss, with its remedy; ``lowest``: by tag, over a training."""
+    return [TURNED] if lowest.get(MIN_FACTOR, 0.0) < 0 else []
