@@ -57,18 +57,20 @@ def main(
     horizons: Annotated[str, typer.Option(help="comma-separated")] = ",".join(map(str, HORIZONS)),
     width: Annotated[int, typer.Option(min=1, help="channels of the network")] = 64,
     out: Annotated[str, typer.Option(help="folder of the numbers")] = "docs/results/speed",
+    max_seconds: Annotated[float, typer.Option(help="then no further round begins")] = 900,
 ) -> None:
     """Compare the meta-gradients that are installed."""
     torch.set_num_threads(1)
+    deadline = time.monotonic() + max_seconds
     ks = [int(k) for k in horizons.split(",")]
     small, large = (size._replace(width=width) for size in (SMALL, LARGE))
     gaps = agreement(small)
     used = memory([k for k in REMEMBERED if k <= 4 * max(ks)], small)
-    table, floor = times(ks, rounds, small)
-    bigger, _ = times([min(5, max(ks))], max(1, rounds // 3), large)
+    table, floor = times(ks, rounds, small, deadline)
+    bigger, _ = times([min(5, max(ks))], max(1, rounds // 3), large, deadline)
     facts = {
         "command": shlex.join(["python", "-m", "benchmarks.peers", *sys.argv[1:]]),
-        "rounds": rounds,
+        "rounds": int(table["rounds"].min()),
         "missing": sorted(rivals.RIVALS.keys() - rivals.importable().keys()),
         "largest_gap_float64": gaps,
         "student_step_over_floor": floor,
@@ -77,12 +79,14 @@ def main(
     write(Path(out), pd.concat([table, bigger]), used, facts)
 
 
-def times(ks: Sequence[int], rounds: int, size: Size) -> tuple[pd.DataFrame, dict[str, float]]:
+def times(
+    ks: Sequence[int], rounds: int, size: Size, deadline: float
+) -> tuple[pd.DataFrame, dict[str, float]]:
     """A row a cell, and how far a student's step is from the floor, by estimator."""
     names = [*OURS, *rivals.importable()]
     cells = [(n, k) for k in ks for n in names if k <= LONGEST.get(n, k) and not _few(n, k)]
     steps = [step_of(cell, size) for cell in cells]
-    seconds, rates = turns(steps, rounds)
+    seconds, rates = turns(steps, rounds, deadline)
     return rows(cells, seconds, size), floors(cells, seconds, rates, size)
 
 
@@ -93,8 +97,11 @@ def _few(name: str, k: int) -> bool:
 Seconds = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def turns(steps: Sequence[Step], rounds: int) -> tuple[Seconds, Seconds]:
-    """CPU seconds ``[rounds, steps]``, and of a large matrix product; the first is not counted."""
+def turns(steps: Sequence[Step], rounds: int, deadline: float) -> tuple[Seconds, Seconds]:
+    """CPU seconds ``[rounds, steps]``, and of a large matrix product; the first is not counted.
+
+    Of the rounds one at least, and no further one after the ``deadline``.
+    """
     chance = np.random.default_rng(0)
     found, products = np.zeros((rounds + 1, len(steps))), np.zeros(rounds + 1)
     square = torch.randn(1024, 1024)
@@ -103,7 +110,9 @@ def turns(steps: Sequence[Step], rounds: int) -> tuple[Seconds, Seconds]:
         for place in chance.permutation(len(steps)):
             found[turn, place] = _clocked(steps[place])
         print(f"round {turn} of {rounds}", file=sys.stderr, flush=True)
-    return found[1:], products[1:]
+        if turn and time.monotonic() > deadline:
+            break
+    return found[1 : turn + 1], products[1 : turn + 1]
 
 
 def _clocked(step: Step) -> float:
@@ -120,7 +129,7 @@ def rows(cells: Sequence[Cell], seconds: Seconds, size: Size) -> pd.DataFrame:
         ratios = seconds[:, i] / seconds[:, base].min(axis=1)
         low, high = np.quantile(ratios, [0.1, 0.9])
         found.append(
-            {"who": name, "pixels": size.pixels, "horizon": k}
+            {"who": name, "pixels": size.pixels, "horizon": k, "rounds": len(seconds)}
             | {"seconds": float(np.median(seconds[:, i])), "ratio": float(np.median(ratios))}
             | {"low": float(low), "high": float(high)}
         )
@@ -166,7 +175,7 @@ def memory(ks: Sequence[int], size: Size) -> pd.DataFrame:
     """Peak MiB of a process, and what of it a meta-gradient took; each in a process of its own."""
     names = ("lazyleap lazy", "lazyleap exact", "by hand", CHECKPOINTED)
     here = [n for n in names if n in OURS or n in rivals.importable()]
-    cells = [(n, k) for n in here for k in ks if n != "by hand" or k <= 50]
+    cells = [(n, k) for n in here for k in ks if n in OURS or k <= 50]
     with get_context("fork").Pool(1, maxtasksperchild=1) as pool:
         used = pool.map(partial(_remembered, size=size), cells, chunksize=1)
     return pd.DataFrame(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -69,6 +70,16 @@ def test_a_ratio_is_to_the_fastest_rival_of_the_same_round():
     assert found.loc["lazyleap lazy", "ratio"] == 0.5
     assert found.loc["higher", "ratio"] == pytest.approx(1.25)
     assert found.loc["lazyleap lazy", "seconds"] == 2.0
+
+
+@pytest.mark.parametrize(("budget", "counted"), [(-1, 1), (1.5, 3), (99, 5)])
+def test_no_round_begins_after_the_deadline_but_one_there_is(monkeypatch, budget, counted):
+    clock = iter(range(99))
+    monkeypatch.setattr(peers.time, "monotonic", lambda: next(clock))
+    calls = []
+    seconds, products = peers.turns([partial(calls.append, 0)], 5, budget)
+    assert len(seconds) == len(products) == counted
+    assert len(calls) == counted + 1
 
 
 def test_a_commands_turns_become_ratios_of_each_round():
