@@ -40,6 +40,7 @@ EXACT = "lazyleap exact"
 OURS: Mapping[str, Estimator] = {
     EXACT: Exact(),
     "lazyleap lazy": Lazy(),
+    "lazyleap lazy, secants": Lazy(rest="secants"),
 }
 THEIRS = ("higher", "torchopt", "torch-maml")
 RATE, W0, CHANNELS = 0.01, 30.0, 3

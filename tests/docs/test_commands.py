@@ -69,6 +69,9 @@ RULES = (
     Rule(r"lazyleap budget --grid mine .*", (
         ("seconds 150", "seconds 0.5 --seconds 0"),
     ), before=MINE),
+    Rule(r"lazyleap budget --cpu-seconds 100 --grid neural-fields-tuning", (
+        ("seconds 100", "seconds 0.5 --seconds 0"),
+    )),
     Rule(r"make ui", stays="Prefect"),
     Rule(r"dvc repro --single-item STAGE", (("STAGE", f"train@{LEARNED}"),)),
     Rule(r"dvc repro grids/omniglot/dvc\.yaml", before=OMNIGLOT),
@@ -126,10 +129,10 @@ RULES = (
     Rule(r"python -m benchmarks\.peers .*", (
         ("--rounds 7", "--rounds 1 --horizons 1,2 --width 2"), ("docs/results/speed", "work"),
     )),
-    Rule(
-        r"python -m benchmarks\.fields_study (calibrate|run) .*",
-        (("neural-fields-tuning", "fields"), ("--seconds 100", "--seconds 1")),
-    ),
+    Rule(r"python -m benchmarks\.fields_grid .*", (
+        ("tuning", "tuning --into work"), ("confirmation", "confirmation --into work"),
+    )),
+    Rule(r"python -m benchmarks\.fields_study --out docs/results"),
     Rule(r"python -m benchmarks\.fields_memory .*", (
         ("--out docs/results/", "--horizons 1,2 --layers 2 --width 4 --side 8 --out work/"),
     )),
@@ -145,6 +148,7 @@ UNKNOWN = Rule("")
 ELSEWHERE = {  # called by the continuous integration, or by tests of their own
     "make": ROOT / ".ci" / "run",
     "python -m tests.mutation": ROOT / "tests" / "mutation",
+    "python -m benchmarks.fields_study": ROOT / "tests" / "test_fields_study.py",
     "npm ci": ROOT / ".ci" / "run",
     "pip install .": ROOT / "tests" / "docs" / "test_commands.py",
     "pip install 'lazyleap[pipeline]'": ROOT / "tests" / "pipeline" / "test_wheel.py",
