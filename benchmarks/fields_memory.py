@@ -7,8 +7,8 @@ installed, checkpointed by torch-maml, and the project's own. First all that are
 float64 on a small field. Then each has a process of its own, whose memory is limited: the largest
 resident set, less what it was after a meta-gradient of a tiny field, and the CPU seconds of the one
 that is measured. Where the limit ends it, the table says so, and longer horizons are left out. What
-the image shows costs nothing, so it is noise. With ``--who`` only some are measured anew: rows of
-the others stay in the file as they are, and memory.json has the facts of each call.
+the image shows costs nothing, so it is noise. With ``--who`` only some are measured, and the rows
+that the file has besides stay as they are; memory.json has the facts of each call.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -176,7 +177,7 @@ def main(
     width: int = 256,
     side: Annotated[int, typer.Option(help="pixels of the image a side")] = 178,
     limit_gb: Annotated[float, typer.Option(help="memory a process may have")] = 12.0,
-    who: Annotated[str, typer.Option(help="names, with commas between; all if none")] = "",
+    who: Annotated[str, typer.Option(help="those whose names match, anew")] = "",
     cell: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Measure, print and write memory.csv and memory.json."""
@@ -185,7 +186,7 @@ def main(
         print(json.dumps(measured(name, k, Size(*size), limit)))
         return
     there = [*(name for name in THEIRS if name in rivals.importable()), *OURS]
-    names = [name for name in there if not who or name in who.split(",")]
+    names = [name for name in there if fnmatchcase(name, who or "*")]
     gaps = agreement([name for name in names if name in (*THEIRS, EXACT)])
     ks = [int(k) for k in horizons.split(",")]
     table = table_of(names, ks, Size(layers, width, side), limit_gb)
@@ -205,7 +206,7 @@ def write(folder: Path, table: pd.DataFrame, facts: dict[str, Any], *, anew: boo
     kept: list[Any] = []
     if not anew and numbers.exists():
         old = pd.read_csv(numbers)
-        table = pd.concat([old[~old["who"].isin(table["who"])], table])
+        table = pd.concat([old, table]).drop_duplicates(["who", "horizon"], keep="last")
         kept = json.loads(said.read_text())
     table.to_csv(numbers, index=False, float_format="%.2f", lineterminator="\n")
     said.write_text(json.dumps([*kept, facts], indent=1) + "\n")

@@ -18,17 +18,17 @@ def test_memory_of_fields_is_measured_apart_and_a_limit_ends_it(tmp_path):
     words = ("--layers", "2", "--width", "64", "--side", "96", "--out", str(tmp_path))
     command = [sys.executable, "-m", "benchmarks.fields_memory", *words]
     subprocess.run([*command, "--horizons", "1,3"], cwd=ROOT, check=True)
-    more = ("--horizons", "2", "--who", "lazyleap lazy")
+    more = ("--horizons", "2", "--who", "lazyleap lazy*")
     subprocess.run([*command, *more], cwd=ROOT, check=True)
     table = pd.read_csv(tmp_path / "memory.csv")
     assert set(table["outcome"]) == {"done"}
     assert (table["steps_mib"] > 0).any()
     cells = {who: set(rows["horizon"]) for who, rows in table.groupby("who")}
-    assert cells.pop("lazyleap lazy") == {2}
-    assert cells.keys() >= set(fields_memory.OURS) - {"lazyleap lazy"}
-    assert set(map(frozenset, cells.values())) == {frozenset({1, 3})}
+    assert cells.keys() >= set(fields_memory.OURS)
+    for who, horizons in cells.items():
+        assert horizons == ({1, 2, 3} if "lazy," in who or who.endswith("lazy") else {1, 3})
     facts = json.loads((tmp_path / "memory.json").read_text())
     assert facts[0]["largest_gap_float64"]["lazyleap exact"] == 0
-    assert facts[1]["who"] == ["lazyleap lazy"]
+    assert facts[1]["who"] == ["lazyleap lazy", "lazyleap lazy, secants"]
     ended = fields_memory.apart("lazyleap exact", 1, fields_memory.Size(2, 64, 512), 0.4)
     assert ended == {"who": "lazyleap exact", "horizon": 1, "outcome": fields_memory.ENDED}

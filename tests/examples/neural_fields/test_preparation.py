@@ -119,13 +119,24 @@ def test_a_wrong_parameter_is_a_sentence(change, words, tmp_path):
     assert "\n" not in str(refusal.value)
 
 
-def test_an_estimator_of_one_batch_does_not_go_with_sampled_pixels(tmp_path):
-    given = small.params(estimator="implicit")
+@pytest.mark.parametrize(
+    "run",
+    [{"estimator": "implicit"}, {"estimator": "lazy", "placement": "start", "rest": "secants"}],
+)
+def test_an_estimator_of_one_batch_does_not_go_with_sampled_pixels(run, tmp_path):
+    given = small.params(**run)
     given["estimators"]["implicit"] = {"rho": 2.0, "cg_steps": 2}
     small.setting(tmp_path, given)
     given["tasks"]["drawings"]["training"]["pixels"] = 0.5
-    with pytest.raises(InputError, match="estimator 'implicit' wants one batch at all inner steps"):
+    words = f"estimator '{run['estimator']}' wants one batch at all inner steps"
+    with pytest.raises(InputError, match=words):
         small.setting(tmp_path, given)
+
+
+def test_the_identity_in_place_of_skipped_steps_goes_with_sampled_pixels(tmp_path):
+    given = small.params(estimator="lazy", placement="start")
+    given["tasks"]["drawings"]["training"]["pixels"] = 0.5
+    assert small.setting(tmp_path, given).task.training.pixels == 0.5
 
 
 def test_it_takes_what_adapts_a_network():
