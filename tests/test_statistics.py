@@ -96,6 +96,14 @@ def test_where_every_episode_has_every_class_nothing_is_said_of_others():
     assert spread(values, clusters) == spread(values)
 
 
+@pytest.mark.parametrize("shape", [(40, 10), (11, 30)])
+def test_clusters_of_one_item_each_say_nothing_however_many(shape):
+    """Whatever rounding makes of a determinant that is zero."""
+    clusters = np.random.default_rng(1).permutation(np.prod(shape)).reshape(shape)
+    values = np.random.default_rng(0).normal(size=shape[0])
+    assert spread(values, clusters) == spread(values)
+
+
 def _covered(classes, way, effect, clustered, rounds=500, episodes=150):
     """How often the interval holds the mean over all classes and episodes that could be."""
     chance, hits = np.random.default_rng(classes), 0
