@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
+import importlib.metadata
 import os
 import resource
 import shutil
@@ -22,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (  # costly to import, and no part of what is mutated
     "torch", "torch._dynamo", "numpy", "pytest", "hypothesis", "pydantic", "yaml", "scipy.stats",
     "safetensors.torch", "PIL.Image", "torchmetrics.functional.classification", "typer", "pooch",
+    "torch.utils.tensorboard", "PIL.ImageDraw", "psutil", "jinja2", "pydantic.main", "onnx",
 )  # fmt: skip
 PLAIN = ["-q", "-x", "-p", "no:cacheprovider", "-o", "addopts=", "--hypothesis-seed=0"]
 SECONDS = 30.0  # of tests, as they took without a fault, that a mutant is tried with
@@ -61,6 +64,10 @@ def preload() -> None:
     for name in HEAVY:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    for plugin in importlib.metadata.entry_points(group="pytest11"):
+        with contextlib.suppress(ImportError):
+            plugin.load()
+    gc.freeze()  # nothing of it is looked through again
 
 
 def workplace(folder: Path) -> Path:
