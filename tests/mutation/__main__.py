@@ -146,8 +146,9 @@ class Session:
 
     def run(self, chosen: Iterable[Mutant], tests: dict[str, Any]) -> None:
         """Try those that were not tried yet."""
-        left = [m for m in chosen if (m.key, m.first) not in self.results]
         known = self.killers()
+        left = [m for m in chosen if (m.key, m.first) not in self.results]
+        left.sort(key=lambda m: m.key not in known)  # the quick ones first
         jobs = [(m, _order(known.get(m.key, ""), m, tests)) for m in left]
         for mutant, done in self.pool.imap_unordered(_tried, jobs):
             one = asdict(mutant) | asdict(done) | {"key": mutant.key}
