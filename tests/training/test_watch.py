@@ -28,3 +28,10 @@ def test_the_first_that_is_not_finite_stays(numbers, words):
     assert not see(watch, 7, 3.0)  # finite again, too late
     with pytest.raises(DivergedError, match=f"^{words} at iteration 6$"):
         watch.read()
+
+
+def test_an_iteration_is_no_float():
+    watch = Watch()
+    watch.see(2**24 + 1, {"loss": torch.tensor(float("nan"))})
+    with pytest.raises(DivergedError, match="at iteration 16777217$"):
+        watch.read()
