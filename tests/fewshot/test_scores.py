@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lazyleap.fewshot import train as stage
+from lazyleap.fewshot.episodes import Episodes
 from lazyleap.fewshot.scores import measure
 from lazyleap.items import Items
 from lazyleap.statistics import interval
@@ -26,6 +28,20 @@ TEST = {
 def measured(at_one, at_five):
     validation = {1: np.array(at_one), 5: np.array(at_five)}
     return measure(TEST, validation, [5, 1], CLASSES, np.array([[0, 1], [1, 0]]))
+
+
+@pytest.mark.parametrize(("share", "at_chance"), [(0.27, True), (0.6, False)])
+def test_validation_says_whether_it_is_above_chance(monkeypatch, share, at_chance):
+    """Four ways: a quarter is chance, and the interval is some 0.06 wide to each side."""
+    found = share + np.tile([-0.1, 0.1], 6)
+    monkeypatch.setattr(stage, "accuracies", lambda *given: {5: found})
+    episodes = Episodes(np.zeros((12, 4, 1), int), np.zeros((12, 4, 3), int))
+    judged = stage._score(None, 5, None, episodes, {})
+    assert judged["validation/score"] == pytest.approx(share)
+    assert (judged["validation/low"] > 0.25, judged["validation/at_chance"]) == (
+        not at_chance,
+        at_chance,
+    )
 
 
 def test_validation_chooses_among_the_common_steps():
