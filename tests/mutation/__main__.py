@@ -1,7 +1,7 @@
 """``make mutants``: a seeded sample of small faults, and how many of them the tests notice.
 
     python -m tests.mutation [--count 400] [--seed 0] [--only PATTERN] [--tests FOLDER ...]
-                             [--jobs 2] [--fresh] [--again]
+                             [--jobs 2] [--minutes M] [--fresh] [--again]
 
 Each fault is put into a copy of the project and the tests that reach its line are run, the
 quickest first, until one fails. It goes on where it was stopped, as long as neither the library nor
@@ -21,6 +21,7 @@ import multiprocessing
 import random
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from fnmatch import fnmatch
@@ -103,8 +104,10 @@ def _reached(words: tuple[Sequence[str], Path]) -> float:
     return seconds
 
 
-def _tried(job: tuple[Mutant, list[str]]) -> tuple[Mutant, runner.Done]:
-    mutant, tests = job
+def _tried(job: tuple[Mutant, list[str], float]) -> tuple[Mutant, runner.Done]:
+    mutant, tests, late = job
+    if time.monotonic() > late:
+        return mutant, runner.Done(runner.UNTRIED, "", 0.0)
     file = _work["place"] / mutant.file
     whole = file.read_text()
     file.write_text(mutant.apply(whole))
@@ -123,8 +126,9 @@ def _tried(job: tuple[Mutant, list[str]]) -> tuple[Mutant, runner.Done]:
 class Session:
     """The results so far, of one state of the sources."""
 
-    def __init__(self, folder: Path, pool: Any) -> None:
+    def __init__(self, folder: Path, pool: Any, minutes: float) -> None:
         self.folder, self.pool, self.path = folder, pool, folder / "results.jsonl"
+        self.late = time.monotonic() + 60 * minutes
         folder.mkdir(parents=True, exist_ok=True)
         lines = self.path.read_text().splitlines() if self.path.exists() else []
         self.results = {(r["key"], r["first"]): r for r in map(json.loads, lines)}
@@ -148,9 +152,11 @@ class Session:
         """Try those that were not tried yet."""
         known = self.killers()
         left = [m for m in chosen if (m.key, m.first) not in self.results]
-        left.sort(key=lambda m: m.key not in known)  # the quick ones first
-        jobs = [(m, _order(known.get(m.key, ""), m, tests)) for m in left]
+        left.sort(key=lambda m: -1 if known.get(m.key) else m.key in known)  # survivors last
+        jobs = [(m, _order(known.get(m.key, ""), m, tests), self.late) for m in left]
         for mutant, done in self.pool.imap_unordered(_tried, jobs):
+            if done.outcome == runner.UNTRIED:
+                continue
             one = asdict(mutant) | asdict(done) | {"key": mutant.key}
             self.results[mutant.key, mutant.first] = one
             with self.path.open("a") as file:
@@ -159,10 +165,16 @@ class Session:
             print(words, report.change(one), f"({done.by})", flush=True)
 
     def killers(self) -> dict[str, str]:
-        """What noticed a mutant in whichever state of the sources: to be tried first."""
+        """What noticed a mutant in whichever state of the sources, "" if nothing did in any."""
         lines = [p.read_text().splitlines() for p in self.folder.parent.glob("*/results.jsonl")]
-        found = map(json.loads, chain.from_iterable(lines))
-        return {one["key"]: one["by"] for one in found if one["outcome"] == runner.KILLED}
+        found = list(map(json.loads, chain.from_iterable(lines)))
+        killed = {one["key"]: one["by"] for one in found if one["outcome"] == runner.KILLED}
+        return dict.fromkeys((one["key"] for one in found), "") | killed
+
+    def result(self, mutant: Mutant) -> dict[str, Any]:
+        """What became of it."""
+        untried = asdict(mutant) | asdict(runner.Done(runner.UNTRIED, "", 0.0))
+        return self.results.get((mutant.key, mutant.first), untried | {"key": mutant.key})
 
     def check(self, tests: dict[str, Any]) -> list[str]:
         """Killers that fail without any fault are none: forget what they killed."""
@@ -198,6 +210,7 @@ def main() -> None:
         "--tests", nargs="*", default=["tests"], help="folders or files of tests to try"
     )
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=1e4, help="then nothing more is tried")
     parser.add_argument("--fresh", action="store_true", help="forget what was found before")
     parser.add_argument("--again", action="store_true", help="what the last run left unnoticed")
     options = parser.parse_args()
@@ -221,13 +234,13 @@ def _all(chosen: Sequence[Mutant], options: argparse.Namespace) -> list[dict[str
     with tempfile.TemporaryDirectory() as work:
         context = multiprocessing.get_context("fork")
         with context.Pool(options.jobs, _ready, (Path(work),)) as pool:
-            session = Session(folder, pool)
+            session = Session(folder, pool, options.minutes)
             tests = session.reach(options.jobs, options.tests)
             session.run(chosen, tests)
             while failed := session.check(tests):
                 tests = {name: one for name, one in tests.items() if name not in failed}
                 session.run(chosen, tests)
-    found = [session.results[m.key, m.first] for m in chosen]
+    found = list(map(session.result, chosen))
     print(report.summary(found))
     _work["mapped"] = session.mapped
     return found

@@ -22,6 +22,7 @@ AREAS = {  # of files that lie in no folder of the library
     "results and statistics": ("statistics", "comparison", "items", "results"),
 }
 SETTINGS = "settings and traits"  # all other files
+ALIVE = (runner.SURVIVED, runner.UNTRIED)
 NEVER: dict[str, Any] = {"noticed": {}}
 MADE_OF = ("lazyleap", "stages", "tests", ":!tests/mutation")
 HEAD = """\
@@ -36,13 +37,14 @@ out, two arguments or results swapped, a function left out, the other end of a s
 (`tests/mutation/operators.py`). Each file has its share of the sample. A fault counts as noticed
 when a test of `make test` fails that passes without it, or when the tests do not end (*endless*:
 {limit:.0f} CPU seconds). It is tried with the likeliest {seconds:.0f} seconds of the tests that
-reach it. One that changes nothing that could be seen counts as not noticed all the same.
+reach it. One that changes nothing that could be seen counts as not noticed all the same, and so
+does one that no time was left for (*untried*). Hours are of the CPU.
 
 All runs, oldest first. Those that a sample left unnoticed are tried again with the tests that were
 written since (`--again`): the columns "since" say at which commit, and count them in.
 
-| seed | of | commit | noticed | % | endless | since | noticed | % | CPU hours | processor |
-|---|---|---|---|---|---|---|---|---|---|---|
+| seed | of | commit | noticed | % | endless | untried | since | noticed | % | hours | processor |
+|---|---|---|---|---|---|---|---|---|---|---|---|
 {runs}
 """
 PART = """
@@ -70,8 +72,8 @@ def change(one: dict[str, Any]) -> str:
 
 
 def survived(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that no test noticed."""
-    return [one for one in found if one["outcome"] == runner.SURVIVED]
+    """Those that no test noticed, or that no time was left for."""
+    return [one for one in found if one["outcome"] in ALIVE]
 
 
 def summary(found: Sequence[dict[str, Any]]) -> str:
@@ -94,7 +96,7 @@ def outcome(found: Sequence[dict[str, Any]], seed: int, mapped: float) -> dict[s
     areas: dict[str, list[int]] = {}
     for one in found:
         counts = areas.setdefault(area(one["file"]), [0, 0])
-        counts[0] += one["outcome"] != runner.SURVIVED
+        counts[0] += one["outcome"] not in ALIVE
         counts[1] += 1
     kept = ("key", "file", "line", "inside", "old", "new")
     alive = [{key: one[key] for key in kept} for one in survived(found)]
@@ -105,6 +107,7 @@ def outcome(found: Sequence[dict[str, Any]], seed: int, mapped: float) -> dict[s
         "processor": processor(),
         "endless": sum(one["outcome"] == runner.TIMEOUT for one in found),
         "areas": areas,
+        "untried": sum(one["outcome"] == runner.UNTRIED for one in found),
         "survivors": sorted(alive, key=lambda one: (one["file"], one["line"])),
     }
 
@@ -133,7 +136,7 @@ def again(run: dict[str, Any], found: Sequence[dict[str, Any]]) -> dict[str, Any
 
 def noticed(found: Sequence[dict[str, Any]]) -> dict[str, str]:
     """The test that noticed each, by the place it had in its run's sources."""
-    return {one["place"]: one["by"] for one in found if one["outcome"] != runner.SURVIVED}
+    return {one["place"]: one["by"] for one in found if one["outcome"] not in ALIVE}
 
 
 def place(one: dict[str, Any]) -> str:
@@ -160,7 +163,7 @@ def _line(run: dict[str, Any]) -> str:
     first, of = _total(run)
     since = of - len(left(run))
     later = [run["since"]["commit"], since, _share(since, of)] if "since" in run else [""] * 3
-    ran = [run["seed"], of, run["commit"], first, _share(first, of), run["endless"]]
+    ran = [run["seed"], of, run["commit"], first, _share(first, of), run["endless"], run["untried"]]
     return f"| {' | '.join(map(str, [*ran, *later, run['hours'], run['processor']]))} |"
 
 

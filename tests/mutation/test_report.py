@@ -48,10 +48,10 @@ def test_the_page_has_every_run_in_a_line_and_the_last_of_a_seed_in_full():
     second = report.outcome(FOUND[:1], 4, 0.0) | {"commit": "after"}
     other = report.outcome(FOUND, 2, 0.0) | {"commit": "after"}
     text = report.page([first, second, other], {"attack/zoo.py": "Symmetric."})
-    lines = [line.split(" | ")[:7] for line in text.splitlines() if line.startswith("| 4 | ")]
+    lines = [line.split(" | ")[:8] for line in text.splitlines() if line.startswith("| 4 | ")]
     assert lines == [
-        ["| 4", "4", "before", "3", "75.0", "1", ""],
-        ["| 4", "1", "after", "1", "100.0", "0", ""],
+        ["| 4", "4", "before", "3", "75.0", "1", "0", ""],
+        ["| 4", "1", "after", "1", "100.0", "0", "0", ""],
     ]
     assert text.index("## Seed 2, commit after") < text.index("## Seed 4, commit after")
     assert "Seed 4, commit before" not in text
@@ -60,7 +60,7 @@ def test_the_page_has_every_run_in_a_line_and_the_last_of_a_seed_in_full():
 
 
 def test_what_is_noticed_since_is_counted_apart_and_tried_no_more():
-    two = [FOUND[1], FOUND[1] | {"line": 9}]
+    two = [FOUND[1], FOUND[1] | {"line": 9, "outcome": "untried"}]
     run = report.outcome([FOUND[0], *two], 4, 0.0) | {"commit": "before"}
     tried = [
         FOUND[1] | {"place": report.place(one), "outcome": outcome, "by": outcome}
@@ -69,7 +69,7 @@ def test_what_is_noticed_since_is_counted_apart_and_tried_no_more():
     later = report.again(run, tried) | {"commit": "before"}
     assert [one["line"] for one in report.left(later)] == [9]
     line = report.page([later], {}).split("| 4 | 3 | before | ")[1].split(" | ")
-    assert [*line[:3], *line[4:6]] == ["1", "33.3", "0", "2", "66.7"]
+    assert [*line[:4], *line[5:7]] == ["1", "33.3", "0", "1", "2", "66.7"]
     assert f"Noticed since:\n\n{SURVIVOR}: killed\n\nNot noticed:\n\n" in report.page([later], {})
     whole = report.again(later, [tried[1] | {"outcome": "timeout"}])
     assert not report.left(whole)
