@@ -31,7 +31,7 @@ from benchmarks.contest import RATE, SMALL, WAY, Size, tasks
 from lazyleap import MAML, Batch, Exact, FirstOrder, Lazy, Task, functional
 from lazyleap.errors import InputError, OutOfTimeError
 from lazyleap.estimators import Estimator
-from lazyleap.estimators.lazy import walk
+from lazyleap.estimators.student import walk
 from lazyleap.estimators.together import SideBySide, Together, stacked
 from lazyleap.models.conv4 import Conv4
 from lazyleap.models.layout import channels_last

@@ -5,6 +5,8 @@ Values do not depend on it. Whatever computes with a tensor laid out so gives on
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -19,10 +21,22 @@ def channels_last(tensor: Tensor) -> Tensor:
     """
     if tensor.dim() != 4:
         return tensor
-    _, channels, height, width = tensor.shape
-    if channels == 1:
-        return tensor.contiguous().as_strided(tensor.shape, (height * width, 1, width, 1))
+    if tensor.shape[1] == 1:
+        return as_last(tensor.contiguous())
     return tensor.contiguous(memory_format=torch.channels_last)
+
+
+def as_last(inputs: Any) -> Any:
+    """Images of one channel by the strides of channels last, a view; all else as it is.
+
+    So images in torch's usual order cost no copy and are as quick. Those of several channels, too,
+    convolutions take in either order, but they copy them.
+    """
+    if not isinstance(inputs, Tensor) or inputs.dim() != 4 or inputs.shape[1] != 1:
+        return inputs
+    if inputs.stride(1) == 1 or not inputs.is_contiguous():
+        return inputs
+    return inputs.squeeze(1).unsqueeze(-1).permute(0, 3, 1, 2)
 
 
 def flat(tree: Tree) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lazyleap.bilevel import Forward
 from lazyleap.errors import InputError, nearest
-from lazyleap.models.layout import channels_last
+from lazyleap.models.layout import as_last, channels_last
 from lazyleap.trees import Tree
 
 Part = str | Collection[str] | None
@@ -36,7 +36,8 @@ def weights(module: nn.Module, trainable: Part = None) -> dict[str, Tensor]:
 def functional(module: nn.Module, trainable: Part = None) -> Forward:
     """``module`` as a function of its parameters: ``forward(parameters, inputs)``.
 
-    ``inputs`` may be a tuple of several, or a dict of those that the module has names for. Frozen
+    ``inputs`` may be a tuple of several, or a dict of those that the module has names for; images
+    ``[n, 1, h, w]`` come with the strides of channels last, which convolutions need. Frozen
     parameters (``requires_grad_(False)``, or not ``trainable``) and buffers stay as the module has
     them. Batch normalisation may have running statistics in ``eval`` mode, where nothing writes to
     them.
@@ -118,7 +119,7 @@ class Stateless:
         for home, key, name in self._places:  # torch.func.functional_call does so, ten times slower
             home[key] = parameters.get(name, home[key])
         try:
-            outputs = (call or self._call)(inputs)
+            outputs = (call or self._call)(as_last(inputs))
         finally:
             for (home, key, _), p in zip(self._places, own, strict=True):
                 home[key] = p

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lazyleap.models.layout import channels_last, chosen, flat, shaped
+from lazyleap.models.layout import as_last, channels_last, chosen, flat, shaped
 from tests.cases import generator
 from tests.reference import assert_same
 
@@ -28,6 +28,24 @@ def test_convolutions_take_it_for_what_it_is(channels):
     y = F.conv2d(channels_last(x), channels_last(w), padding=1)
     assert y.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(y, F.conv2d(x, w, padding=1), rtol=1e-13, atol=1e-14)
+
+
+def test_images_of_one_channel_are_seen_so_without_a_copy():
+    images = generator(0)(3, 1, 4, 5)
+    found = as_last(images)
+    assert found.stride() == (20, 1, 5, 1)
+    assert found.data_ptr() == images.data_ptr()
+    assert torch.equal(found, images)
+    assert as_last(found) is found
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 4, 5), (3, 1, 4), (3, 4)])
+def test_nothing_else_is_touched(shape):
+    other = generator(0)(*shape)
+    assert as_last(other) is other
+    apart = generator(0)(3, 1, 4, 5)[..., ::2]
+    assert as_last(apart) is apart
+    assert as_last(words := {"images": apart}) is words
 
 
 def tree():

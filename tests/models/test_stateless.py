@@ -170,3 +170,13 @@ def test_a_buffer_that_a_step_changes_is_refused_by_name(assign):
     net = network(Counting(assign))
     with pytest.raises(InputError, match=r"buffer 'middle.0.count' \(Counting\) is changed"):
         Lazy()(MAML(functional(net), RATE), weights(net), tasks())
+
+
+def test_images_of_one_channel_reach_the_network_channels_last():
+    """In whatever order they are handed in; its answer is the same."""
+    net, images = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Tanh()), generator(0)(5, 1, 6, 6).float()
+    expected, seen = net(images), []
+    net[0].register_forward_pre_hook(lambda _module, given: seen.append(given[0].stride()))
+    found = functional(net)(weights(net), images)
+    assert seen == [(36, 1, 6, 1)]
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
