@@ -27,7 +27,7 @@ HEAVY = (  # costly to import, and no part of what is mutated
     "torch.utils.tensorboard", "PIL.ImageDraw", "psutil", "jinja2", "pydantic.main", "onnx",
 )  # fmt: skip
 PLAIN = ["-q", "-x", "-p", "no:cacheprovider", "-o", "addopts=", "--hypothesis-seed=0"]
-SECONDS = 15.0  # of tests, as they took without a fault, that a mutant is tried with
+SECONDS = 8.0  # of tests, as they took without a fault, that a mutant is tried with
 LIMIT = 240.0  # CPU seconds after which they are taken never to end, fixtures included
 KILLED, SURVIVED, TIMEOUT, UNTRIED = "killed", "survived", "timeout", "untried"
 
