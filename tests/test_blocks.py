@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from pydantic import ValidationError
+import math
 
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from lazyleap import blocks
 from lazyleap.blocks import Block, NetworkOptions, Outer, network_words
 
 OUTER = {"optimizer": "adam", "lr": 0.1, "schedule": "cosine", "clip_norm": None}
@@ -52,3 +55,30 @@ def test_a_network_in_words():
     assert network.by_batch
     assert not Conv(backbone="conv", width=4, norm="group").by_batch
     assert not NetworkOptions(backbone="conv").by_batch
+
+
+LIMITS = [
+    (blocks.Count, [1, 10**9], [0, 10**9 + 1, 1.5]),
+    (blocks.Held, [1, 10**6], [0, 10**6 + 1]),
+    (blocks.Steps, [1, 10**5], [0, 10**5 + 1]),
+    (blocks.Name, ["a" * 100], ["", "a" * 101, "A"]),
+    (blocks.Word, ["A" * 100], ["", "A" * 101, "a.b"]),
+    (blocks.Folder, ["/" * 500], ["", "/" * 501, "$"]),
+    (blocks.Here, ["", "a" * 499 + "/"], ["a", "a" * 500 + "/"]),
+    (blocks.File, ["$" * 500], ["", "$" * 501, "\n"]),
+    (blocks.Rate, [1e-300, 1e300], [0, math.inf, math.nan]),
+    (blocks.Momentum, [0, 0.999], [-1e-9, 1]),
+    (blocks.Seed, [0, 2**63 - 1], [-1, 2**63]),
+    (blocks.Fraction, [1e-9, 0.999], [0, 1]),
+    (blocks.Width, [1e-9, 0.5], [0, 0.501]),
+]
+
+
+@pytest.mark.parametrize(("kind", "taken", "refused"), LIMITS)
+def test_the_ends_of_every_range(kind, taken, refused):
+    reader = TypeAdapter(kind)
+    for value in taken:
+        assert reader.validate_python(value) == value
+    for value in refused:
+        with pytest.raises(ValidationError):
+            reader.validate_python(value)

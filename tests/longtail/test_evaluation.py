@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from torchmetrics.functional.classification import multiclass_calibration_error
 
+from lazyleap.bilevel import Batch
 from lazyleap.longtail.measures import calibration_error, groups, measure, softmax
+from lazyleap.longtail.options import LongTailTest
+from lazyleap.longtail.train import preview
 
 COUNTS = np.array([200, 101, 100, 20, 19])  # many, many, medium, medium, few
 #        true class and answer of ten images
@@ -33,6 +39,35 @@ def test_errors_by_hand(found):
         "balanced_error@few": (pytest.approx(1 / 2), 2),
     }
     assert found["primary"] == "balanced_error"
+
+
+def test_a_class_without_an_image_has_no_share_of_the_balanced_error():
+    """Two classes of which one is always right and one is right in one image of four."""
+    labels, answers = np.array([0, 0, 2, 2, 2, 2]), np.array([0, 0, 2, 0, 0, 1])
+    items, found = measure(5.0 * np.eye(3)[answers], labels, COUNTS[:3], many=9, few=5, bins=10)
+    assert found["metrics"]["balanced_error"]["value"] == pytest.approx((0 + 3 / 4) / 2)
+    assert items.values["balanced_error"].mean() == pytest.approx((0 + 3 / 4) / 2)
+
+
+@pytest.mark.parametrize("few", [7, 8, 9])
+def test_a_class_is_not_many_and_few_at_once(few):
+    words = {"many": 8, "few": few, "bins": 5}
+    if few <= 8:
+        assert LongTailTest(**words).few == few
+        return
+    with pytest.raises(ValidationError, match=r"test\.few 9 is above test\.many 8"):
+        LongTailTest(**words)
+
+
+def test_no_more_than_sixteen_images_are_previewed():
+    """Of eighteen the two of the largest class are left out."""
+    labels = torch.tensor([0, 0] + [1] * 16)
+    batch = Batch(torch.arange(18.0)[:, None, None, None], labels)
+    rows = SimpleNamespace(labels=np.array([0] * 9 + [1] * 5), rows=np.arange(14))
+    seen = (batch, torch.full((18,), 1 / 18))
+    learner = SimpleNamespace(seen=seen, stream=SimpleNamespace(examples=rows))
+    (shown,) = preview(learner).values()
+    assert shown.images.flatten().tolist() == list(range(2, 18))
 
 
 def test_recall_and_confusion_by_hand(found):

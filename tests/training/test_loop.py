@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import ClassVar
 
 import pytest
 import torch
@@ -61,6 +62,18 @@ def test_what_is_kept_is_the_first_best_or_the_last(keep, iteration, score):
 def test_scores_below_zero_have_a_best_too():
     found, _ = run(learner=Counter({n: s - 9 for n, s in SCORES.items()}))
     assert (found.best_iteration, found.best_score) == (6, -8.2)
+
+
+class Nothing(Counter):
+    """Learns nothing that could be kept."""
+
+    theta: ClassVar = {}
+
+
+def test_without_a_theta_nothing_is_validated_or_kept():
+    found, watching = run(learner=Nothing())
+    assert (found.iteration, found.best_iteration, found.best_theta) == (14, 0, {})
+    assert (found.best_at_chance, watching.stored) == (False, [])
 
 
 def test_every_iteration_once_described_and_logged_every_so_often_and_at_the_end():

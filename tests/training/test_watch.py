@@ -33,5 +33,5 @@ def test_the_first_that_is_not_finite_stays(numbers, words):
 def test_an_iteration_is_no_float():
     watch = Watch()
     watch.see(2**24 + 1, {"loss": torch.tensor(float("nan"))})
-    with pytest.raises(DivergedError, match="at iteration 16777217$"):
+    with pytest.raises(DivergedError, match=r"at iteration 16777217$"):
         watch.read()
