@@ -22,7 +22,8 @@ def channels_last(tensor: Tensor) -> Tensor:
     if tensor.dim() != 4:
         return tensor
     if tensor.shape[1] == 1:
-        return as_last(tensor.contiguous())
+        found: Tensor = as_last(tensor.contiguous())
+        return found
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
