@@ -16,7 +16,7 @@ from torch import Tensor
 from lazyleap.algorithms.maml import MAML
 from lazyleap.bilevel import Bilevel, Task
 from lazyleap.blocks import Block, Empty
-from lazyleap.estimators.base import Estimator, MetaGradient, Path
+from lazyleap.estimators.base import Estimator, MetaGradient, Path, horizon
 from lazyleap.traits import Needs
 from lazyleap.trees import Tree
 
@@ -114,17 +114,38 @@ class Together:
 
 
 def stacked(tasks: Sequence[Task]) -> Task:
-    """The batches of all tasks, step by step; one that comes again is stacked once."""
-    known: dict[tuple[int, ...], Any] = {}
+    """The batches of all tasks as one task's.
 
-    def stack(batches: Sequence[Any]) -> Any:
-        key = tuple(map(id, batches))
-        if key not in known:
-            known[key] = type(batches[0])(*map(torch.stack, zip(*batches, strict=True)))
-        return known[key]
+    Raises:
+        InputError: if the tasks do not share one horizon.
+    """
+    return Task(Stacked(tasks), stack([task.outer for task in tasks]))
 
-    inner = zip(*(task.inner for task in tasks), strict=True)
-    return Task([stack(batches) for batches in inner], stack([task.outer for task in tasks]))
+
+class Stacked(Sequence[Any]):
+    """The inner batches of all tasks, stacked when a step is asked for; one that stays, once."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._tasks, self._horizon = tasks, horizon(tasks)
+        self._last: tuple[list[Any], Any] = [], None
+
+    def __len__(self) -> int:
+        return self._horizon
+
+    def __getitem__(self, step: Any) -> Any:
+        if isinstance(step, slice):
+            return [self[j] for j in range(*step.indices(self._horizon))]
+        batches = [task.inner[step] for task in self._tasks]
+        known, found = self._last
+        if not known or any(a is not b for a, b in zip(batches, known, strict=True)):
+            found = stack(batches)
+            self._last = batches, found
+        return found
+
+
+def stack(batches: Sequence[Any]) -> Any:
+    """One batch with a leading task dimension."""
+    return type(batches[0])(*map(torch.stack, zip(*batches, strict=True)))
 
 
 def _part(path: Path, i: int) -> Path:

@@ -31,6 +31,11 @@ answers, and who calls it must refuse them. With fewer classes than {classes} in
 leave the logits of the others out.
 """
 
+BATCHES = """\
+In training and in the test an inner step saw {inner_batch} images, others at every step. Here every
+step sees the whole support set: smoother steps at the same rate, and not what the score is of.
+"""
+
 MODEL = """\
 ## `model.onnx`: the network at the meta-learned start
 
@@ -63,6 +68,7 @@ def describe(facts: Mapping[str, str]) -> str:
     parts = [
         _summary(facts, model),
         ADAPT.format(**words),
+        BATCHES.format(**words) if "inner_batch" in facts else "",
         MODEL.format(**words),
         TRANSDUCTIVE if model.get("norm") == "batch" else "",
         HALF,

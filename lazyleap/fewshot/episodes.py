@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lazyleap.datasets.indices import Indices
 from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError
+from lazyleap.fewshot.minibatches import inner
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,17 @@ class Episodes:
 class Sampler:
     """Draws episodes from a labelled image set.
 
+    ``grouped``: the classes of an episode are of one group, as the characters of an alphabet are:
+    of classes that are named ``GROUP/CLASS``. A group of fewer classes than ``way`` is left out.
+
     Raises:
-        InputError: if there are fewer classes than ``way``, or a class has too few images.
+        InputError: if there are fewer classes than ``way``, in a group where they are of one, or a
+            class has too few images.
     """
 
-    def __init__(self, images: ImageSet, way: int, shot: int, query: int) -> None:
+    def __init__(
+        self, images: ImageSet, way: int, shot: int, query: int, grouped: bool = False
+    ) -> None:
         order = np.argsort(images.labels, kind="stable")
         counts = np.bincount(images.labels, minlength=len(images.classes))
         if len(counts) < way:
@@ -78,16 +86,43 @@ class Sampler:
             )
         self._members = np.split(order, np.cumsum(counts)[:-1])
         self.way, self.shot, self.query = way, shot, query
+        every = [np.arange(len(counts))]
+        self._groups = _large(groups(images.classes), way) if grouped else every
 
     def draw(self, count: int, chance: np.random.Generator) -> Episodes:
-        """``count`` episodes: classes, then images, without replacement within an episode."""
+        """``count`` episodes: a group, classes, then images, none twice within an episode."""
         size = self.shot + self.query
         rows = np.stack([self._one(size, chance) for _ in range(count)])
         return Episodes(rows[:, :, : self.shot], rows[:, :, self.shot :])
 
     def _one(self, size: int, chance: np.random.Generator) -> Indices:
-        classes = chance.choice(len(self._members), self.way, replace=False)
+        several = len(self._groups) > 1
+        group = self._groups[int(chance.integers(len(self._groups))) if several else 0]
+        classes = chance.choice(group, self.way, replace=False)
         return np.stack([chance.choice(self._members[c], size, replace=False) for c in classes])
+
+
+def groups(classes: Sequence[str]) -> Indices:
+    """The group of each class, ``[C]``, numbered in the order of their names.
+
+    Raises:
+        InputError: if a class says none, or all are of one.
+    """
+    for name in classes:
+        if "/" not in name:
+            raise InputError(
+                f"grouped: class '{name}' has no group: the data set's classes would have to be "
+                "named GROUP/CLASS, as Omniglot's are"
+            )
+    return np.unique([name.partition("/")[0] for name in classes], return_inverse=True)[1]
+
+
+def _large(group: Indices, way: int) -> list[Indices]:
+    """The classes of each group that has enough."""
+    sizes = np.bincount(group)
+    if sizes.max() < way:
+        raise InputError(f"way {way}: the largest group of this split has {sizes.max()} classes")
+    return [np.flatnonzero(group == one) for one in np.flatnonzero(sizes >= way)]
 
 
 def batch(pixels: Pixels, indices: Indices) -> Batch:
@@ -97,9 +132,14 @@ def batch(pixels: Pixels, indices: Indices) -> Batch:
     return Batch(images, torch.arange(way, device=images.device).repeat_interleave(n))
 
 
-def as_tasks(pixels: Pixels, episodes: Episodes, horizon: int) -> list[Task]:
-    """One inner problem an episode: the support set at each of ``horizon`` steps."""
+def as_tasks(
+    pixels: Pixels, episodes: Episodes, horizon: int, size: int | None = None
+) -> list[Task]:
+    """One inner problem an episode, of ``horizon`` steps.
+
+    Each sees the support set, or ``size`` images of it (:mod:`lazyleap.fewshot.minibatches`).
+    """
     return [
-        Task([batch(pixels, support)] * horizon, batch(pixels, query))
+        Task(inner(batch(pixels, support), support, horizon, size), batch(pixels, query))
         for support, query in zip(episodes.support, episodes.query, strict=True)
     ]

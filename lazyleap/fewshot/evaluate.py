@@ -9,7 +9,7 @@ from lazyleap.datasets.indices import Indices
 from lazyleap.datasets.store import Prepared
 from lazyleap.datasets.store import load as load_data
 from lazyleap.estimators.together import engine
-from lazyleap.fewshot.episodes import Episodes
+from lazyleap.fewshot.episodes import Episodes, groups
 from lazyleap.fewshot.measures import accuracies
 from lazyleap.fewshot.network import pixels_of, problem_of
 from lazyleap.fewshot.options import task
@@ -27,26 +27,29 @@ def judge(setting: Setting, theta: Tree, data: Prepared, device: torch.device) -
     curve is over the first test episodes.
     """
     seen = load_data(data.folder.parents[1] / "train" / "images")
-    test, k = task(setting).test, setting.horizon
+    asked, k = task(setting), setting.horizon
+    test, size = asked.test, asked.batch
     problem, _ = problem_of(setting, data, device)
     episodes = Episodes.load(data.folder / "episodes.npz", data.count("test"))
     past = Episodes.load(seen.folder / "validation.npz", seen.count("val"))
     pixels, before = pixels_of(data, "test", device), pixels_of(seen, "val", device)
     few, rest = episodes.head(test.curve_episodes), episodes.tail(test.curve_episodes)
-    curve = accuracies(problem, theta, pixels, few, {*points(test.curve_steps), *test.steps, k})
-    others = accuracies(problem, theta, pixels, rest, {*test.steps, k}) if len(rest) else {}
+    all_steps = {*points(test.curve_steps), *test.steps, k}
+    curve = accuracies(problem, theta, pixels, few, all_steps, size)
+    others = accuracies(problem, theta, pixels, rest, {*test.steps, k}, size) if len(rest) else {}
     items, metrics = measure(
         {s: np.concatenate([curve[s], others.get(s, [])]) for s in {*test.steps, k}},
-        accuracies(problem, theta, before, past, test.steps),
+        accuracies(problem, theta, before, past, test.steps, size),
         test.steps,
-        _classes(episodes, data, "test"),
-        _classes(past, seen, "val"),
+        _clusters(episodes, data, "test", asked.grouped),
+        _clusters(past, seen, "val", asked.grouped),
+        episodes.support.shape[1],
     )
     rows = [(s, *cells(interval(curve[s], (0, 1)))) for s in points(test.curve_steps)]
     about = {
         "engine": engine(problem, theta),
         "own": f"accuracy@{k}",
-        "norm": getattr(task(setting).model, "norm", ""),
+        "norm": getattr(asked.model, "norm", ""),
         "way": episodes.support.shape[1],
         "shot": episodes.support.shape[2],
         "test_digest": episodes.digest,
@@ -59,6 +62,8 @@ def points(last: int) -> list[int]:
     return sorted({*range(min(last, 10) + 1), *range(15, last, 5), last})
 
 
-def _classes(episodes: Episodes, data: Prepared, part: str) -> Indices:
-    """Of each episode, ``[E, way]``."""
-    return np.asarray(data.split(part).labels)[episodes.support[:, :, 0]]
+def _clusters(episodes: Episodes, data: Prepared, part: str, grouped: bool) -> Indices:
+    """What an episode shares with others: its classes, ``[E, way]``, or their group, ``[E, 1]``."""
+    images = data.split(part)
+    found = np.asarray(images.labels)[episodes.support[:, :, 0]]
+    return groups(images.classes)[found[:, :1]] if grouped else found

@@ -39,6 +39,7 @@ def export(setting: Setting, theta: Tree, data: Prepared) -> Exported:
     models, checks = files(learned, feeds(learned, data, EPISODES, setting.horizon))
     assert isinstance(setting.task, FewShotTask)
     mean, std = learned.normalisation
+    size = setting.task.batch
     return Exported(
         models,
         checks,
@@ -49,7 +50,8 @@ def export(setting: Setting, theta: Tree, data: Prepared) -> Exported:
             "normalisation": json.dumps({"mean": mean, "std": std}),
             "adaptation_steps": str(setting.horizon),
             "inner_lr": str(learned.rate),
-        },
+        }
+        | ({} if size is None else {"inner_batch": str(size)}),
     )
 
 

@@ -27,9 +27,12 @@ def accuracies(
     pixels: Pixels,
     episodes: Episodes,
     steps: Iterable[int],
+    size: int | None = None,
     chunk: int = CHUNK,
 ) -> dict[int, Accuracies]:
     """Query accuracy of each episode, in 0..1, ``[E]``, after each number of ``steps``.
+
+    ``size``: images of the support set that a step sees; None: all.
 
     One adaptation serves all of them. Cost: max(steps) first-order steps and len(steps) forward
     passes an episode; memory for ``chunk`` task models. By the rule of
@@ -37,13 +40,14 @@ def accuracies(
     """
     wanted = sorted(set(steps))
     theta = {n: channels_last(p) for n, p in theta.items()}
-    size = chunk if engine(problem, theta) == "together" else 1
+    several = engine(problem, theta) == "together"
     parts = []
-    for first in range(0, len(episodes), size):
-        piece = slice(first, first + size)
-        tasks = as_tasks(pixels, Episodes(episodes.support[piece], episodes.query[piece]), 1)
-        some = SideBySide(problem, len(tasks)) if size > 1 else problem
-        parts.append(_adapt(some, theta, stacked(tasks) if size > 1 else tasks[0], wanted))
+    for first in range(0, len(episodes), chunk if several else 1):
+        piece = slice(first, first + (chunk if several else 1))
+        some = Episodes(episodes.support[piece], episodes.query[piece])
+        tasks = as_tasks(pixels, some, max(*wanted, 1), size)
+        all_in_one = SideBySide(problem, len(tasks)) if several else problem
+        parts.append(_adapt(all_in_one, theta, stacked(tasks) if several else tasks[0], wanted))
     found = torch.cat(parts, 1).cpu().numpy()  # the one look at what a GPU has found
     return dict(zip(wanted, found, strict=True))
 
@@ -57,5 +61,5 @@ def _adapt(problem: MAML | SideBySide, theta: Tree, task: Task, wanted: Sequence
             answers = problem.predict(phi, theta, task.outer.inputs).argmax(-1)
             hits.append((answers == task.outer.targets).double().mean(-1))
         if taken < wanted[-1]:
-            phi = step(problem, phi, theta, task.inner[0])
+            phi = step(problem, phi, theta, task.inner[taken])
     return torch.stack(hits).view(len(wanted), -1)

@@ -78,7 +78,11 @@ class FewShotTest(Block):
 
 
 class FewShotTask(TaskOptions):
-    """N-way K-shot episodes of one data set."""
+    """N-way K-shot episodes of one data set.
+
+    ``grouped``: the classes of an episode are of one group, as of one alphabet. ``batch``: images
+    of the support set that an inner step sees, others at each; without it, all.
+    """
 
     kind: Literal["fewshot"]
     dataset: DatasetOptions
@@ -86,6 +90,18 @@ class FewShotTask(TaskOptions):
     model: Model
     training: FewShotTraining
     test: FewShotTest
+    grouped: bool = False
+    batch: Held | None = None
+
+    @model_validator(mode="after")
+    def _enough_to_learn_from(self) -> FewShotTask:
+        for name, part in (("training", self.training), ("draw", self.draw)):
+            if self.batch is not None and self.batch > (most := part.way * part.shot):
+                raise ValueError(
+                    f"batch {self.batch} is more than {name}.way x {name}.shot = {most}, all that "
+                    "an episode has to learn from"
+                )
+        return self
 
     @model_validator(mode="after")
     def _one_head(self) -> FewShotTask:

@@ -22,7 +22,7 @@ def draw(sets: Mapping[str, ImageSet], options: FewShotTask) -> dict[str, Drawn]
         if part not in sets:
             raise InputError(f"dataset: has no {part} split, only {', '.join(sets)}")
         try:
-            sampler = Sampler(sets[part], fixed.way, fixed.shot, fixed.query)
+            sampler = Sampler(sets[part], fixed.way, fixed.shot, fixed.query, options.grouped)
         except InputError as error:
             raise InputError(f"draw, {part} split: {error}") from error
         return sampler.draw(count, generator(fixed.seed, part))

@@ -36,11 +36,11 @@ def report(task: FewShotTask, groups: Sequence[Group]) -> Report:
             "after the same number of test-time steps and for the same training compute?"
         ),
         sample="episodes",
-        clusters="test classes",
+        clusters="groups of test classes" if task.grouped else "test classes",
         compared=compared(task, groups),
         further=[Measure("accuracy@{horizon}", "accuracy after k steps", "%", True)],
         charts=_curves(groups),
-        notes=[_chosen(groups), *_norm(task.model)],
+        notes=[_chosen(groups), *_batches(task), *_norm(task.model)],
         published=_published(task),
         unlike=(
             "Splits, network width, queries, inner steps and above all the length of training "
@@ -108,6 +108,13 @@ def _chosen(groups: Sequence[Group]) -> str:
         "Each run is judged after the one of the common steps that did best on validation "
         f"episodes: {each}."
     )
+
+
+def _batches(task: FewShotTask) -> list[str]:
+    found = ["The classes of an episode are of one group, such as an alphabet."] * task.grouped
+    if task.batch is not None:
+        found.append(f"An inner step sees {task.batch} images, others at every step.")
+    return found
 
 
 def _norm(model: NetworkOptions) -> list[str]:

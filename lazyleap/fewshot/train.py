@@ -33,11 +33,12 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> MetaLearn
     problem, start = problem_of(setting, data, device)
     options = task(setting).training
     pixels = pixels_of(data, "train", device)
-    sampler = Sampler(data.split("train"), options.way, options.shot, options.query)
+    grouped, size = task(setting).grouped, task(setting).batch
+    sampler = Sampler(data.split("train"), options.way, options.shot, options.query, grouped)
 
     def sample(iteration: int) -> list[Task]:
         chance = generator(setting.seed, "episodes", iteration)
-        return as_tasks(pixels, sampler.draw(options.meta_batch, chance), setting.horizon)
+        return as_tasks(pixels, sampler.draw(options.meta_batch, chance), setting.horizon, size)
 
     return MetaLearner(
         problem,
@@ -50,6 +51,7 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> MetaLearn
             _score,
             problem,
             setting.horizon,
+            size,
             pixels_of(data, "val", device),
             Episodes.load(data.folder / "validation.npz", data.count("val")),
         ),
@@ -60,7 +62,8 @@ def pictures(learner: MetaLearner) -> dict[str, Tensor]:
     """The first training episode: a row a class, support images left, query images right."""
     task = learner.sample(0)[0]
     way = int(task.outer.targets.max()) + 1
-    parts = [batch.inputs.unflatten(0, (way, -1)) for batch in (task.inner[0], task.outer)]
+    support = getattr(task.inner, "support", task.inner[0])
+    parts = [batch.inputs.unflatten(0, (way, -1)) for batch in (support, task.outer)]
     return {"episode/support_and_query": torch.cat(parts, dim=1)}
 
 
@@ -82,6 +85,8 @@ def _accuracy(problem: MAML, phi: Tree, theta: Tree, task: Task) -> float:
     return float(hits.float().mean())
 
 
-def _score(problem: MAML, horizon: int, pixels: Pixels, episodes: Episodes, theta: Tree) -> Metrics:
-    found = accuracies(problem, theta, pixels, episodes, [horizon])[horizon]
+def _score(
+    problem: MAML, horizon: int, size: int | None, pixels: Pixels, episodes: Episodes, theta: Tree
+) -> Metrics:
+    found = accuracies(problem, theta, pixels, episodes, [horizon], size)[horizon]
     return validated(interval(found, (0, 1)), 1 / episodes.support.shape[1])

@@ -27,7 +27,7 @@ TEST = {
 
 def measured(at_one, at_five):
     validation = {1: np.array(at_one), 5: np.array(at_five)}
-    return measure(TEST, validation, [5, 1], CLASSES, np.array([[0, 1], [1, 0]]))
+    return measure(TEST, validation, [5, 1], CLASSES, np.array([[0, 1], [1, 0]]), 2)
 
 
 @pytest.mark.parametrize(("share", "at_chance"), [(0.27, True), (0.6, False)])

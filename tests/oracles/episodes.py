@@ -46,8 +46,9 @@ def reptile(plain: Plain, theta: Params, task: Any) -> Params:
 
 
 def adapted(plain: Plain, theta: Params, task: Any, steps: int) -> Params:
-    """The whole network after so many steps on the task's support set."""
-    phi = path(plain, theta, [task.inner[0]] * steps)[-1][0]
+    """The whole network after so many steps: on a single batch, or on one after another."""
+    batches = task.inner[:steps] if len(task.inner) > 1 else [task.inner[0]] * steps
+    phi = path(plain, theta, batches)[-1][0]
     return {**theta, **phi} if plain.algorithm == "anil" else phi
 
 
