@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from lazyleap.errors import InputError
-from pipeline import cli_files, project
+from pipeline import cli_files, cli_study, project
 from pipeline.commands.answers import give
 from pipeline.commands.options import (
     Budget,
@@ -33,6 +33,7 @@ BAD_INPUT, STOPPED = 2, 130  # 130: as a shell says of Ctrl-C
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 grids = typer.Typer(no_args_is_help=True, help="Begin or list sets of settings.")
 app.add_typer(grids, name="grid")
+app.add_typer(cli_study.studies, name="study")
 
 
 @app.callback()

@@ -46,6 +46,9 @@ SMALL = (("--episodes 600", "--episodes 2"), ("--episodes 300", "--episodes 2"))
 NEW = 'export PYTHONPATH="$PWD"; mkdir -p ../new && cd ../new'
 RECORDED = "git checkout -q -- params.yaml dvc.lock && dvc repro -q"  # whatever was tried since
 MINE = "lazyleap grid new mine"
+ANEW = f"{MINE} && rm -rf grids/mine-tuning grids/mine-confirmation"
+TUNED = f"{ANEW} && lazyleap study tune mine --outer 0.001,0.003 && lazyleap run --grid mine-tuning"
+CONFIRMED = f"{TUNED} && lazyleap study confirm mine --seeds 1,2"
 OMNIGLOT = "lazyleap run --grid omniglot"
 SMALLER = (
     "sed -i 's/_iterations: [0-9]*/_iterations: 2/; s/validate_every: [0-9]*/validate_every: 1/; "
@@ -92,6 +95,15 @@ RULES = (
     Rule(r"lazyleap compare maml-lazy-k5 maml-lazy-k10", before=RECORDED),
     Rule(r"lazyleap plots( HEAD~1 HEAD)?"),
     Rule(r"lazyleap run --grid mine", before=MINE),
+    Rule(r"lazyleap study tune mine .*", before=ANEW),
+    Rule(r"lazyleap run --grid mine-tuning", before=TUNED),
+    Rule(r"lazyleap study confirm mine .*", (("1,2,3", "1,2"),), before=TUNED),
+    Rule(r"lazyleap run --grid mine-confirmation", before=CONFIRMED),
+    Rule(
+        r"lazyleap study judge .*",
+        (("maml-exact-k1", RUN),),
+        before=f"{CONFIRMED} && lazyleap run --grid mine-confirmation",
+    ),
     Rule(r"lazyleap grid new \w+ --recipe .*", (("mine", "yours"), ("FOLDER", "photos"))),
     Rule(r"lazyleap run --grid fruit", before=FRUIT),
     Rule(r"lazyleap run --grid shop", before=SHOP),

@@ -1,0 +1,69 @@
+"""Commands of :mod:`pipeline.cli` that make a study of a grid: ``lazyleap study``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lazyleap.errors import InputError
+from pipeline import project
+from pipeline.commands.answers import give
+from pipeline.commands.options import Json, Only, grid_names, numbers
+
+studies = typer.Typer(
+    no_args_is_help=True, help="Compare settings fairly: tuned alike, confirmed with fresh seeds."
+)
+Base = Annotated[
+    str, typer.Argument(help="A folder of grids/, a run a setting.", autocompletion=grid_names)
+]
+Finished = Annotated[str, typer.Argument(help="A folder of grids/.", autocompletion=grid_names)]
+
+
+@studies.command()
+def tune(
+    grid: Base,
+    outer: Annotated[
+        str | None, typer.Option(help="Rates of the outer optimiser, as .001,.003.")
+    ] = None,
+    inner: Annotated[str | None, typer.Option(help="Rates of the inner loop.")] = None,
+    only: Only = None,
+    json: Json = False,
+) -> None:
+    """Write the grid GRID-tuning: each setting at every pair of the same rates, one seed."""
+    from pipeline.commands import study
+
+    project.enter()
+    rates = numbers("--outer", outer) or [], numbers("--inner", inner) or []
+    give(study.tune(grid, *rates, only), json)
+
+
+@studies.command()
+def confirm(
+    grid: Base,
+    seeds: Annotated[str, typer.Option(help="Fresh ones, as 1,2,3,4,5.")],
+    by: Annotated[
+        str | None, typer.Option(help="A validation score, as accuracy@5; default: the best.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write GRID-confirmation: each setting at its best rates by validation, with fresh seeds."""
+    from pipeline.commands import study
+
+    project.enter()
+    if not all(word.strip().isdigit() for word in seeds.split(",")):
+        raise InputError(f"--seeds {seeds}: wants whole numbers with commas between them")
+    give(study.confirm(grid, [int(word) for word in seeds.split(",")], by), json)
+
+
+@studies.command()
+def judge(
+    grid: Finished,
+    against: Annotated[str, typer.Option(help="A run of the setting that others are held to.")],
+    json: Json = False,
+) -> None:
+    """Say of each setting of a finished grid whether it pays, against one: paired, corrected."""
+    from pipeline.commands import study
+
+    project.enter()
+    give(study.judge(grid, against), json)

@@ -1,0 +1,159 @@
+"""Studies: ``lazyleap study tune``, ``confirm`` and ``judge``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lazyleap import study, yamlfile
+from lazyleap.comparison import Comparison
+from lazyleap.errors import InputError, nearest
+from lazyleap.report import Measure, report_of
+from lazyleap.results import Group
+from lazyleap.results import Run as Finished
+from lazyleap.settings import load, resolve
+from lazyleap.study import Run
+from pipeline import project
+from pipeline.commands.answers import Answer, table
+from pipeline.plan import params_of, plan
+from stages.reporting import inputs, verdict
+from stages.reporting.wording import said
+
+TUNING, CONFIRMATION = "-tuning", "-confirmation"
+PAYS = {"better": "pays", "worse": "does not", "undecided": "undecided"}
+HEADS = ("setting", "score", "difference", "95% interval", "p (Holm)", "seeds", "CPU s",
+         "inner steps", "verdict")  # fmt: skip
+
+
+def tune(
+    grid: str, outer: Sequence[float], inner: Sequence[float], only: str | None = None
+) -> Answer:
+    """Write the grid GRID-tuning: each setting of GRID at each of the same rates.
+
+    Raises:
+        InputError: if that grid is there already, or GRID is no base of a study.
+    """
+    path = params_of(grid)
+    meant = plan(grid, only).runs
+    runs = {name: run for name, run in yamlfile.read(path)["runs"].items() if name in meant}
+    return _write(f"{grid}{TUNING}", path, study.tuning(load(path), runs, outer, inner))
+
+
+def confirm(grid: str, seeds: Sequence[int], by: str | None) -> Answer:
+    """Write GRID-confirmation: each setting at the rates that GRID-tuning found, with new seeds.
+
+    ``by``: the validation score that chooses, such as ``accuracy@5``; None: the best of them.
+
+    Raises:
+        InputError: if the tuning is not finished, or the seeds are not fresh.
+    """
+    path = params_of(f"{grid}{TUNING}")
+    found = inputs.collect(path)
+    if found.missing:
+        one, more = found.missing[0], len(found.missing) - 1
+        raise InputError(f"{one.name}: {one.reason}" + (f"; {more} more" if more else ""))
+    scores = {run.name: validated(run, by) for run in found.runs}
+    runs = study.confirmation(yamlfile.read(path)["runs"], scores, seeds)
+    answer = _write(f"{grid}{CONFIRMATION}", path, runs)
+    best = study.chosen(scores)
+    rows = [(name, run, f"{scores[run]:.4f}") for name, run in best.items()]
+    shown = table(("setting", "best in validation", "score"), rows)
+    return Answer(answer.content | {"chosen": best, "scores": scores}, (shown, *answer.shown))
+
+
+def validated(run: Finished, by: str | None) -> float:
+    """What validation said of a run, larger is better."""
+    scores: Mapping[str, Any] = run.metrics.get("validation", {})
+    if by is not None and by not in scores:
+        known = nearest(by, scores) if scores else "it has none by name"
+        raise InputError(f"--by {by}: run '{run.name}' has no such validation score; {known}")
+    if by is None and not scores:
+        return float(run.record["best_validation"])
+    return float(scores[by]["value"] if by else max(one["value"] for one in scores.values()))
+
+
+def _write(name: str, base: Path, runs: Mapping[str, Run]) -> Answer:
+    path = Path("grids") / name / "params.yaml"
+    if path.exists():
+        raise InputError(f"{path}: is there already; remove the folder to begin anew")
+    project.new_grid(name, study.with_runs(base.read_text(), runs))
+    plan(name)  # checked whole, and dvc.yaml beside it
+    content = {"grid": name, "params": path.as_posix(), "runs": list(runs)}
+    return Answer(content, (f"{path}: {len(runs)} runs; lazyleap run --grid {name}",))
+
+
+def judge(grid: str, against: str) -> Answer:
+    """Every setting of a finished grid against the one that run ``against`` is of.
+
+    Over the seeds and test items in common, at each common measure, corrected (Holm) for the
+    settings compared.
+
+    Raises:
+        InputError: if nothing is finished, or ``against`` is no finished run.
+    """
+    found = inputs.collect(params_of(grid))
+    tasks = {task: groups for task, groups in found.groups.items() if _has(groups, against)}
+    if not tasks:
+        known = [run.name for run in found.runs]
+        hint = nearest(against, known) if known else "no run is finished"
+        raise InputError(f"--against {against}: no such finished run; {hint}")
+    ((task, groups),) = tasks.items()
+    control = next(group for group in groups if _has([group], against))
+    options = found.settings.tasks[task]
+    measures = [
+        m for m in report_of(options.kind)(options, groups).compared if m.higher is not None
+    ]
+    work = {group.label: steps(resolve(found.settings, group.first.name)) for group in groups}
+    rows = [row for m in measures for row in _judged(m, groups, control, work)]
+    content = {"grid": grid, "task": task, "against": control.label, "rows": rows}
+    content["missing"] = [one.name for one in found.missing]
+    shown = [
+        table(HEADS, [tuple(row["words"]) for row in rows if row["metric"] == m.metric], m.title)
+        for m in measures
+    ]
+    return Answer(content, (f"{grid}: each setting against {control.label}", *shown, *_gaps(found)))
+
+
+def _has(groups: Sequence[Group], run: str) -> bool:
+    return any(one.name == run for group in groups for one in group.runs)
+
+
+def _gaps(found: inputs.Found) -> list[str]:
+    return [f"missing: {one.name}: {one.reason}" for one in found.missing]
+
+
+def steps(setting: Any) -> int:
+    """Inner steps of a task in a whole training: what the student's way costs on any machine."""
+    return sum(setting.horizon_at(i) for i in range(setting.meta_iterations))
+
+
+def _judged(
+    measure: Measure, groups: Sequence[Group], control: Group, work: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    pairs = verdict.family([(g, control) for g in groups if g is not control], measure)
+    by_label = {pair.first: pair for pair in pairs}
+    return [_row(measure, group, by_label.get(group.label), work[group.label]) for group in groups]
+
+
+def _row(measure: Measure, group: Group, pair: Comparison | None, work: int) -> dict[str, Any]:
+    score, cpu = measure.of(group), group.recorded("train_cpu_seconds")
+    scale = 100 if measure.unit == "%" else 1
+    word = PAYS[pair.verdict] if pair else "control"
+    gap = [scale * x for x in (pair.difference, pair.low, pair.high)] if pair else []
+    words = [
+        group.label,
+        said(score, measure) if score else "",
+        f"{gap[0]:+.2f}" if gap else "",
+        f"{gap[1]:+.2f} .. {gap[2]:+.2f}" if gap else "",
+        f"{pair.adjusted:.2g}" if pair else "",
+        str(pair.seeds if pair else len(group.runs)),
+        f"{cpu:.0f}",
+        f"{work:,}",
+        word,
+    ]
+    kept = ("difference", "low", "high", "p", "adjusted", "seeds", "items")
+    numbers = {key: getattr(pair, key) if pair else None for key in kept}
+    about = {"metric": measure.metric, "setting": group.label, "verdict": word, "words": words}
+    value = score.value if score else None
+    return about | {"value": value, "cpu_seconds": cpu, "inner_steps": work} | numbers
