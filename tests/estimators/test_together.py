@@ -21,7 +21,8 @@ from lazyleap import (
     Unrolled,
 )
 from lazyleap.algorithms import SGD
-from lazyleap.estimators.together import SMALL, Together, engine, quickest
+from lazyleap.errors import InputError
+from lazyleap.estimators.together import SMALL, Together, engine, quickest, stacked
 from lazyleap.models import Conv4, ResNet12, functional
 from lazyleap.models.layout import channels_last
 from lazyleap.models.predictor import Predictor
@@ -106,3 +107,32 @@ def test_frozen_layers_are_shared_by_all_tasks():
     theta = problem.theta(net)
     loop, together = (e(problem, theta, tasks("conv4-batch")) for e in (Lazy(), Together(Lazy())))
     assert_same(together.grad, loop.grad, rtol=1e-11, atol=1e-13)
+
+
+def test_batches_that_are_made_when_asked_for_are_stacked_in_their_order():
+    """None is mistaken for another that was gone before it was made."""
+
+    class Made(list):
+        def __getitem__(self, step):
+            return Batch(torch.full((2, 1), float(super().__getitem__(step))), torch.arange(2))
+
+        def __iter__(self):
+            return (self[j] for j in range(len(self)))
+
+    one, other = Made(range(50)), Made(range(100, 150))
+    inner = stacked([Task(one, one[0]), Task(other, other[0])]).inner
+    assert len(inner) == 50
+    found = [batch.inputs[:, 0, 0].tolist() for batch in inner]
+    assert found == [[float(j), 100.0 + j] for j in range(50)]
+    assert inner[2:4][1].inputs[1, 0, 0] == 103
+    with pytest.raises(InputError, match="share one"):
+        stacked([Task(one, one[0]), Task(Made(range(3)), one[0])])
+
+
+def test_a_batch_that_comes_again_is_stacked_once():
+    some = tasks("conv4-batch")
+    inner = stacked([some[0], some[0]]).inner
+    assert inner[0] is inner[1]
+    mixed = stacked(some[:2]).inner
+    assert mixed[0] is mixed[0]
+    assert not torch.equal(mixed[0].inputs[1], mixed[1].inputs[1])

@@ -18,7 +18,7 @@ from lazyleap.fewshot.episodes import Episodes, Sampler
 from lazyleap.fewshot.kind import check
 from lazyleap.fewshot.measures import accuracies
 from lazyleap.fewshot.minibatches import MiniBatches, inner, order
-from lazyleap.fewshot.report import report
+from lazyleap.fewshot.report import _batches
 from tests.handmade import CPU, float64, images, prepared, seen, setting, trained
 from tests.oracles import episodes as oracle
 from tests.oracles.networks import conv4, cross_entropy, group_norm
@@ -122,6 +122,7 @@ def plain_tasks(sets, data, part, drawn, steps):
     return [plain_task(pixels, *e, steps) for e in zip(drawn.support, drawn.query, strict=True)]
 
 
+PLAIN = {"grouped": False, "batch": None}
 LAZY = {"estimator": "lazy", "placement": "start", "horizon": 4}
 WAYS = {
     "lazy": (LAZY, oracle.lazy(0)),
@@ -244,4 +245,9 @@ def test_card_and_report_say_it(tmp_path):
     }  # fmt: skip
     assert "an inner step saw 4 images" in card.describe(facts | {"inner_batch": "4"})
     assert "an inner step saw" not in card.describe(facts)
-    assert report is not None
+    one, other = (ours(tmp_path, LAZY, **more).task for more in ({}, PLAIN))
+    assert _batches(one) == [
+        "The classes of an episode are of one group, such as an alphabet.",
+        "An inner step sees 4 images, others at every step.",
+    ]
+    assert _batches(other) == []
