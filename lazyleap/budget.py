@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import cycle, pairwise
 from typing import Any
 
 from lazyleap.blocks import Empty
@@ -24,31 +25,41 @@ class Timing:
     """CPU seconds of an iteration of one setting, measured in rounds.
 
     ``plan``: what the loop would do; its ``iterations`` say where in a training an iteration is.
+    ``bounds``: fractions of it at which what an iteration costs changes, as where a horizon grows.
     Rounds of several settings are taken in turn, so that what else the machine does hits all.
     """
 
     learner: Learner
     plan: Plan
     rounds: list[float] = field(default_factory=list)
+    bounds: Sequence[float] = ()
 
     def measure(self, seconds: float) -> None:
-        """One more round, of ``seconds`` at least; the first iteration warms up and is left out.
+        """One more round, of ``seconds`` at least for each part of a training between ``bounds``.
+
+        A part counts by its length; its first iteration warms up and is left out.
 
         Raises:
             DivergedError: if an iteration is not finite.
         """
-        middle, done = self.plan.iterations // 2, 1
-        self._step(middle, describe=True)
+        parts = pairwise((0.0, *self.bounds, 1.0))
+        found = [(end - start) * self._part(start, end, seconds) for start, end in parts]
+        self.rounds.append(math.fsum(found))
+
+    def _part(self, start: float, end: float, seconds: float) -> float:
+        """CPU seconds of an iteration of one part, those of its second half over and over."""
+        middle, last = (int(self.plan.iterations * at) for at in ((start + end) / 2, end))
+        these = cycle(range(middle, max(last, middle + 1)))
+        self._step(next(these), describe=True)
         begun, plain = time.process_time(), list[float]()
         while not plain or time.process_time() - begun < seconds:
-            plain.append(self._step(middle + done, describe=False))
-            done += 1
-        described = self._step(middle + done, describe=True)
+            plain.append(self._step(next(these), describe=False))
+        described = self._step(next(these), describe=True)
         mean = statistics.fmean(plain)
-        self.rounds.append(mean + (described - mean) / self.plan.log_every)
+        return mean + (described - mean) / self.plan.log_every
 
     def _step(self, iteration: int, *, describe: bool) -> float:
-        progress = Progress(iteration % self.plan.iterations)
+        progress = Progress(iteration)
         timed_step(self.learner, self.plan, progress, describe)
         return progress.cpu_seconds
 

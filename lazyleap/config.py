@@ -6,18 +6,36 @@ nothing would be run again. What is optional overrides another key of the file.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from lazyleap.blocks import Block, Folder, Here, Name, Seed, Steps, Word
+from lazyleap.blocks import Block, Folder, Fraction, Here, Name, Seed, Steps, Word
 from lazyleap.classifiers.options import Classifier, Target
 
+
+def _pair(given: Any) -> Any:
+    """YAML has lists alone, and a strict tuple takes none."""
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise ValueError("each is [until, steps], a fraction and a number of inner steps")
+    return tuple(given)
+
+
+def _words(until: float, steps: int) -> str:
+    return f"[{until:g}, {steps}]"
+
+
 Blocks = dict[Word, dict[str, Any]]
+Growth = Annotated[tuple[Fraction, Steps], BeforeValidator(_pair)]
 
 
 class Run(Block):
-    """One setting. Further keys override those of its algorithm's or its estimator's block."""
+    """One setting. Further keys override those of its algorithm's or its estimator's block.
+
+    ``growth``: shorter horizons before ``horizon``, in order, each ``[until, steps]``: a fraction
+    of the meta-iterations, and the inner steps up to there.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -27,6 +45,18 @@ class Run(Block):
     horizon: Steps
     seed: Seed
     meta_iterations: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    growth: Annotated[list[Growth], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _grows(self) -> Run:
+        phases = [*(self.growth or []), (1.0, self.horizon)]
+        for (until, steps), (later, more) in pairwise(phases):
+            if until >= later or steps >= more:
+                raise ValueError(
+                    f"growth: {_words(until, steps)} comes before {_words(later, more)}: both the "
+                    "fraction and the steps have to grow, up to the horizon"
+                )
+        return self
 
     @property
     def overrides(self) -> dict[str, Any]:

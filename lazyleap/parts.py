@@ -68,10 +68,8 @@ def fits(setting: Setting) -> None:
             raise InputError(
                 f"{names[0]} does not go with {names[1]}: it gives no gradient to its theta"
             )
-        if setting.horizon != 1:
-            raise InputError(
-                f"horizon {setting.horizon}: with {names[0]} nothing is looked ahead: 1"
-            )
+        if (steps := setting.horizons) != [1]:
+            raise InputError(f"horizon {max(steps)}: with {names[0]} nothing is looked ahead: 1")
         return
     if not meta:
         raise InputError(
@@ -80,10 +78,11 @@ def fits(setting: Setting) -> None:
         )
     problem = setting.algorithm_class.build(setting.algorithm_options, _absent)
     require(names[0], estimator.needs, names[1], getattr(problem, "offers", None))
-    if hasattr(estimator, "teacher"):
-        estimator.teacher(problem, setting.horizon)
-    if hasattr(estimator, "points"):
-        estimator.points(setting.horizon)
+    for horizon in setting.horizons:
+        if hasattr(estimator, "teacher"):
+            estimator.teacher(problem, horizon)
+        if hasattr(estimator, "points"):
+            estimator.points(horizon)
 
 
 def _absent(*arguments: Any) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ PLAIN = (
     "algorithm",
     "estimator",
     "horizon",
+    "growth",
     "seed",
     "meta_iterations",
     "threads",
@@ -26,8 +27,10 @@ PLAIN = (
 class Setting:
     """One run with its overrides resolved: all that meta-training needs to know.
 
-    ``surrogates`` and ``targets`` name the classifiers of its task; ``overrides`` are what the run
-    itself says of its algorithm and estimator, and part of their options already.
+    ``growth``: shorter horizons of training before ``horizon``, each with the fraction of the
+    meta-iterations up to which it holds. ``surrogates`` and ``targets`` name the classifiers of its
+    task; ``overrides`` are what the run itself says of its algorithm and estimator, and part of
+    their options already.
     """
 
     name: str
@@ -48,6 +51,17 @@ class Setting:
     surrogates: tuple[str, ...]
     targets: tuple[str, ...]
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    growth: Sequence[tuple[float, int]] = ()
+
+    @property
+    def horizons(self) -> list[int]:
+        """Those of training, from the first to the last, which is ``horizon``."""
+        return [*(steps for _, steps in self.growth), self.horizon]
+
+    def horizon_at(self, iteration: int) -> int:
+        """The inner steps of a meta-iteration: fewer at first where the horizon grows."""
+        early = (k for until, k in self.growth if iteration < until * self.meta_iterations)
+        return next(early, self.horizon)
 
     def make_problem(self, forward: Any, **parts: Any) -> Any:
         """The algorithm's problem for a network as a function (the class's ``build``)."""
@@ -70,7 +84,9 @@ class Setting:
         plain = ("task_name", "algorithm", "estimator", "horizon", "seed", "meta_iterations")
         options = self.algorithm_options.model_dump() | self.estimator_options.model_dump()
         single = {key: value for key, value in options.items() if not isinstance(value, dict)}
-        return {key: getattr(self, key) for key in plain} | single
+        grows = " ".join(f"{steps} until {until:g}," for until, steps in self.growth)
+        growth = {"growth": f"{grows} {self.horizon}"} if self.growth else {}
+        return {key: getattr(self, key) for key in plain} | growth | single
 
     def asked(self) -> dict[str, Any]:
         """The same and what its task says of the test: all that a result is of, for JSON."""

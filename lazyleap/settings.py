@@ -146,6 +146,7 @@ def resolve(settings: Settings, name: str) -> Setting:
         estimator_class=estimator.maker,
         estimator_options=estimator.options(changes[1], where),
         horizon=run.horizon,
+        growth=tuple(run.growth or ()),
         seed=run.seed,
         meta_iterations=meta_iterations,
         threads=settings.threads,

@@ -110,7 +110,8 @@ def timing(setting: Setting) -> Timing:
     server = kind() if isinstance(kind, type) else kind
     options = setting.task.training
     plan = Plan(setting.meta_iterations, options.log_every, options.validate_every)
-    return Timing(server.learner(setting, data, device), plan)
+    bounds = [until for until, _ in setting.growth]
+    return Timing(server.learner(setting, data, device), plan, bounds=bounds)
 
 
 def write(path: Path, shares: list[Share]) -> None:

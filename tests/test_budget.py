@@ -58,6 +58,14 @@ def test_no_iteration_is_beyond_the_plan(monkeypatch):
     assert max(i for i, _ in one.learner.steps) == 99
 
 
+def test_parts_of_a_training_count_by_their_length(monkeypatch):
+    one = timing(monkeypatch, [1.0] * 3 + [2.0] * 3 + [4.0] * 3)
+    one.bounds = [0.25, 0.5]
+    one.measure(0)
+    assert [i for i, _ in one.learner.steps] == [12, 13, 14, 37, 38, 39, 75, 76, 77]
+    assert one.rounds == [pytest.approx(1.1 * (0.25 * 1 + 0.25 * 2 + 0.5 * 4))]
+
+
 def test_what_diverges_is_not_timed(monkeypatch):
     with pytest.raises(DivergedError):
         timing(monkeypatch, [1.0] * 9, loss=float("nan")).measure(0)

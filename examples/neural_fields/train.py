@@ -62,7 +62,7 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> Fields:
     def sample(iteration: int) -> list[Task]:
         chance = generator(setting.seed, "images", iteration)
         some = chance.choice(seen, options.meta_batch, replace=options.meta_batch > len(seen))
-        return as_tasks(pixels[some], setting.horizon, options.pixels, chance)
+        return as_tasks(pixels[some], setting.horizon_at(iteration), options.pixels, chance)
 
     check_rate(problem, start, sample(0))
     made = Fields(

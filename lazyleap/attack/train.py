@@ -39,16 +39,18 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> Learner:
     problem, start = _problem(setting, data, device)
     options = task(setting).training
     sets, held_out = _surrogates(setting, data, device)
-    size = {"support": options.support, "query": options.query, "horizon": setting.horizon}
+    size = {"support": options.support, "query": options.query}
 
     def meta_batch(iteration: int) -> list[Task]:
         chance = generator(setting.seed, "pairs", iteration)
-        return sample(sets, count=options.meta_batch, chance=chance, **size)
+        k = setting.horizon_at(iteration)
+        return sample(sets, count=options.meta_batch, chance=chance, horizon=k, **size)
 
     fixed = sample(
         held_out,
         count=options.validation_tasks * len(held_out),
         chance=generator(task(setting).draw.seed, "validation"),
+        horizon=setting.horizon,
         **size,
     )
     return MetaLearner(

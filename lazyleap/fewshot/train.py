@@ -38,7 +38,8 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> MetaLearn
 
     def sample(iteration: int) -> list[Task]:
         chance = generator(setting.seed, "episodes", iteration)
-        return as_tasks(pixels, sampler.draw(options.meta_batch, chance), setting.horizon, size)
+        drawn = sampler.draw(options.meta_batch, chance)
+        return as_tasks(pixels, drawn, setting.horizon_at(iteration), size)
 
     return MetaLearner(
         problem,

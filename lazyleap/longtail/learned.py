@@ -29,17 +29,19 @@ from lazyleap.trees import Tree, norm
 class Ahead:
     """The inner problem of training step i: mini-batches i, i + 1, ..., i + k - 1 and a meta-batch.
 
-    Those after i are looked at, not used up: they come again in their turn.
+    Those after i are looked at, not used up: they come again in their turn. ``horizon``: k, or what
+    it is at an iteration.
     """
 
     stream: Stream
     meta: MetaStream
-    horizon: int
+    horizon: int | Callable[[int], int]
     weighted_step: WeightedStep
 
     def task(self, iteration: int, weigh: Callable[[Batch], Tensor | None]) -> Task:
         """``weigh`` gives the weights of a batch looked at; None leaves them to theta."""
-        now, *ahead = (self.stream[iteration + j] for j in range(self.horizon))
+        k = self.horizon(iteration) if callable(self.horizon) else self.horizon
+        now, *ahead = (self.stream[iteration + j] for j in range(k))
         known = [Weighted(*batch, weigh(batch)) for batch in ahead]
         inner = in_order(Weighted(*now), known, self.weighted_step)
         return Task(inner, self.meta[iteration])

@@ -34,7 +34,7 @@ def weigher(setting: Setting, network: nn.Module, sources: Sources) -> Weigher:
     if not issubclass(algorithm, Weighting):
         fixed: Weigher = algorithm.weigher(options, sources.counts, setting.meta_iterations)
         return fixed
-    ahead = Ahead(sources.stream, sources.meta, setting.horizon, options.weighted_step)
+    ahead = Ahead(sources.stream, sources.meta, setting.horizon_at, options.weighted_step)
     problem = partial(algorithm.build, options, functional(network))
     estimator = setting.make_estimator()
     if issubclass(algorithm, Reweight):

@@ -156,7 +156,10 @@ def _agreement(parity: Mapping[str, Any]) -> tuple[bool, str]:
 
 
 def _words(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, tuple):  # of a growing horizon
+        until, steps = value
+        return f"{steps} until {until:g}"
+    return " ".join(map(_words, value)) if isinstance(value, list) else str(value)
 
 
 def _stale(asked: Mapping[str, Any], found: Mapping[str, Any]) -> str:
