@@ -73,6 +73,7 @@ def test_a_constant_horizon_is_one(tmp_path):
         ({"growth": []}, r"runs\.run\.growth"),
         ({"growth": 3}, r"runs\.run\.growth"),
         ({"growth": [[0.5, 1]], "leaps": 2}, r"^.*runs\.run: .*2"),
+        ({"growth": [[0.5, 1]], "listen": [2, 4]}, r"^.*runs\.run: .*listen"),
     ],
     ids=str,
 )

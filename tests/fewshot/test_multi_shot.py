@@ -210,6 +210,7 @@ def test_a_verdict_takes_groups_for_a_sample(tmp_path):
     ("run", "more", "words"),
     [
         ({"estimator": "implicit", "horizon": 2}, {}, r"'implicit' does not go with task 'glyphs'"),
+        (LAZY | {"rest": "secants"}, {}, r"'lazy' does not go .* as rest 'secants' reads"),
         (LAZY, {"batch": 7}, r"batch 7 is more than training\.way x training\.shot = 6"),
         (LAZY, {"batch": 0}, r"tasks\.glyphs\.batch"),
     ],
