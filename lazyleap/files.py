@@ -13,9 +13,12 @@ from pathlib import Path
 def replacing(folder: Path) -> Iterator[Path]:
     """A new folder that takes the place of ``folder`` when the block ends well.
 
-    On any error the old folder stays as it was.
+    On any error the old folder stays as it was. What a writer that was killed left beside it is
+    removed: a folder has one writer at a time.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f".{folder.name}-????????"):
+        shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
         fresh, old = Path(scratch) / "fresh", Path(scratch) / "old"
         fresh.mkdir()  # not the scratch itself: that one is closed to other users

@@ -106,6 +106,7 @@ class Terminal:
     def __init__(self, console: Console, names: list[str]) -> None:
         self.console, self.waiting = console, list(names)
         self.width = max((len(name) for name in names), default=0)
+        self.ended: dict[str, str] = {}  # name -> state
         self._rows: dict[str, _Row] = {}
         self._lock = threading.Lock()
         self._spoke = time.monotonic()
@@ -151,6 +152,7 @@ class Terminal:
         """See :class:`Watcher`."""
         with self._lock:
             row = self._rows.pop(name, None)
+            self.ended[name] = state
             if name in self.waiting:
                 self.waiting.remove(name)
         took = f"{time.monotonic() - row.began:5.0f} s" if row and state == "done" else " " * 7

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from prefect import Flow
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.runner import Runner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from lazyleap.errors import InputError
+from pipeline import server
 
-PORT = 4200
-START = 300.0  # seconds a server may take to answer on a slow machine
+
+class _Serving(Runner):
+    """Prefect's runner, which SIGTERM ends as Ctrl-C does; its own handler waits for itself."""
+
+    end: Callable[[], object]
+
+    def handle_sigterm(self, *_args: Any, **_kwargs: Any) -> None:
+        """Leave :meth:`start` as a cancelled task does."""
+        asyncio.get_event_loop().call_soon_threadsafe(self.end)
 
 
 def serve(flow: Flow[Any, Any], name: str, cron: str, parameters: dict[str, Any]) -> None:
@@ -32,54 +38,26 @@ def serve(flow: Flow[Any, Any], name: str, cron: str, parameters: dict[str, Any]
     except ValueError as error:
         raise InputError(f"--cron '{cron}': is not a schedule such as '0 2 * * *'") from error
     given = {key: value for key, value in parameters.items() if value is not None}
-    with _server() as url, temporary_settings(updates={PREFECT_API_URL: url}):
-        flow.serve(name=name, cron=cron, parameters=given, limit=1)
+    with (
+        tempfile.TemporaryDirectory(prefix="lazyleap-") as folder,
+        server.of_a_service(folder) as url,
+        temporary_settings(updates={PREFECT_API_URL: url}),
+        suppress(KeyboardInterrupt, asyncio.CancelledError),
+    ):
+        print(f"grid {name}: schedule {cron} UTC, until stopped; see {url[:-4]}", flush=True)
+        asyncio.run(_serve(flow, name, cron, given, folder))
 
 
-@contextmanager
-def _server() -> Iterator[str]:
-    """The configured server, the local one that runs already, or one for as long as this lasts."""
-    local, url = _local(), configured()
-    if url != local or answers(url):
-        yield url
-        return
-    server = _start(local)
+async def _serve(
+    flow: Flow[Any, Any], name: str, cron: str, parameters: dict[str, Any], folder: str
+) -> None:
+    tempfile.tempdir, before = folder, tempfile.tempdir  # where the runner keeps its own
     try:
-        _wait(server, local)
-        yield local
+        runner = _Serving(name=name, limit=1)
     finally:
-        server.terminate()
-        server.wait()
-
-
-def _start(url: str) -> subprocess.Popen[bytes]:
-    port = url.rpartition(":")[2].removesuffix("/api")
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
-    environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": url}
-    return subprocess.Popen([*command, "--port", port], env=environment)
-
-
-def _wait(server: subprocess.Popen[bytes], url: str) -> None:
-    until = time.monotonic() + START
-    while not answers(url):
-        if server.poll() is not None or time.monotonic() > until:
-            raise InputError(f"PREFECT_PORT: no Prefect server came up at {url}")
-        time.sleep(0.5)
-
-
-def configured() -> str:
-    """The address of the server that is configured, else of the local one, which may not run."""
-    return PREFECT_API_URL.value() or _local()
-
-
-def _local() -> str:
-    return f"http://127.0.0.1:{os.environ.get('PREFECT_PORT', PORT)}/api"
-
-
-def answers(url: str) -> bool:
-    """Whether a Prefect server is there."""
-    try:
-        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+        tempfile.tempdir = before
+    await runner.aadd_flow(flow, name=name, cron=cron, parameters=parameters)
+    task = asyncio.current_task()
+    assert task is not None
+    runner.end = task.cancel
+    await runner.start()

@@ -15,11 +15,12 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from pipeline import leash, turn
 from pipeline.outcomes import (
+    BusyError,
     Outcome,
     StageError,
     StageTimeoutError,
@@ -30,7 +31,6 @@ from pipeline.outcomes import (
 )
 
 TAIL = 30  # lines of a failed stage that go with its error
-GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 _stopping = threading.Event()
 _running: set[subprocess.Popen[str]] = set()
@@ -43,6 +43,7 @@ class Chain:
         stages: DVC names in order, for example ``["train@a", "grids/g/dvc.yaml:train@b"]``.
         environment: variables added to this process's own.
         timeout: seconds a stage may take; ``None``: any.
+        flags: of ``dvc repro``, such as ``--pull``.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class Chain:
         stages: Sequence[str],
         environment: dict[str, str] | None = None,
         timeout: float | None = None,
+        flags: Sequence[str] = (),
     ) -> None:
-        self.stages, self.timeout = list(stages), timeout
+        self.stages, self.timeout, self.flags = list(stages), timeout, tuple(flags)
         self.environment = environment or {}
         self._process: subprocess.Popen[str] | None = None
         self._ahead: str | None = None  # the next stage's first line, already read
@@ -59,11 +61,19 @@ class Chain:
     def follow(self, stage: str, emit: Callable[[str], object] = str) -> Outcome:
         """Wait until ``stage`` is up to date, handing each line it writes to ``emit``.
 
-        Stages are followed in order. After a failure the same stage may be followed again.
+        Stages are followed in order. After a failure the same stage may be followed again. Where
+        another DVC is at work on the same files, it waits for that one, and says so.
 
         Raises:
             StageError: or one of its kinds, with the stage's sentence and last lines.
         """
+        while True:
+            try:
+                return self._follow(stage, emit)
+            except BusyError as error:
+                turn.wait_for_end(error.pid, error.command, _stopping.is_set, emit)
+
+    def _follow(self, stage: str, emit: Callable[[str], object]) -> Outcome:
         process = self._process or self._start(stage)
         late = threading.Event()
 
@@ -95,7 +105,7 @@ class Chain:
         if _stopping.is_set():
             raise StoppedError(stage, "not started, since the run was stopped")
         todo = self.stages[self.stages.index(stage) :]
-        self._process = _dvc(["repro", "--single-item", *todo], self.environment)
+        self._process = _dvc(["repro", "--single-item", *self.flags, *todo], self.environment)
         _running.add(self._process)
         return self._process
 
@@ -150,6 +160,25 @@ def stale(targets: Sequence[str]) -> set[str] | None:
         return None
 
 
+def call(words: Sequence[str], may_fail: bool = False) -> None:
+    """Let DVC do what is no stage, such as ``["push", "--run-cache"]``.
+
+    Raises:
+        StageError: with its last line, unless it ``may_fail``.
+    """
+    process = _dvc(list(words), {})
+    _running.add(process)
+    try:
+        said, _ = process.communicate()
+    finally:
+        _running.discard(process)
+    if process.returncode and not may_fail:
+        lines = said.strip().splitlines() or [f"ended with code {process.returncode}"]
+        named = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
+        tail = "\n".join(lines[-TAIL:])
+        raise StageError(f"dvc {words[0]}", named.removeprefix("ERROR: "), tail)
+
+
 def stop_all() -> None:
     """Kill every stage that runs and start no more, until :func:`allow`."""
     _stopping.set()
@@ -168,26 +197,20 @@ def _dvc(
     # The stages' own "python" must be this one, also when no virtual environment is active.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     own = {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1"}
-    return subprocess.Popen(
+    return leash.start(
         [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=errors,
         text=True,
         errors="replace",
-        start_new_session=True,
         env={**os.environ, **own, **environment},
     )
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    """SIGTERM to the whole group, SIGKILL to what is left after the grace."""
-    _signal(process, signal.SIGTERM)
-    killer = threading.Timer(GRACE, _signal, [process, signal.SIGKILL])
+    """Interrupt the whole group, so that DVC gives its locks back; SIGKILL after the grace."""
+    leash.signal_group(process.pid, signal.SIGINT)
+    killer = threading.Timer(leash.GRACE, leash.signal_group, [process.pid, signal.SIGKILL])
     killer.daemon = True
     killer.start()
-
-
-def _signal(process: subprocess.Popen[str], number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # gone already; macOS says "permission"
-        os.killpg(process.pid, number)

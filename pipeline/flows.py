@@ -14,29 +14,25 @@ from typing import Any
 from prefect import flow, get_run_logger, tags, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from pipeline import dvc, marks
+from pipeline import dvc, marks, turn
 from pipeline.console import result, watching
 from pipeline.outcomes import (
-    BudgetError,
     GridError,
     Outcome,
     StageError,
-    StoppedError,
     TransientError,
     overall,
 )
 from pipeline.plan import Limits, Plan, cores, plan
-from pipeline.services import gpu_slot, publish
-
-WORDS = {BudgetError: "postponed", StoppedError: "stopped"}  # other than failed
+from pipeline.services import drop_missed, gpu_slot, note_process, publish
+from pipeline.states import brought, error_of, failed, word
 
 
 def may_help(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
     """Whether trying again can help: a signal or a lock, never a program's own error."""
-    return isinstance(_error(state), TransientError)
+    return isinstance(error_of(state), TransientError)
 
 
 @task(
@@ -53,7 +49,7 @@ def stage(name: str, line: str, chain: dvc.Chain | None) -> State[Outcome]:
     setting's finished stages as rolled back.
     """
     if chain is None:
-        return _brought(name, Outcome.UNCHANGED)
+        return brought(name, Outcome.UNCHANGED)
     log = get_run_logger()
     watching().begin(line, name.rpartition(":")[2].removesuffix(f"@{line}"))
 
@@ -62,9 +58,9 @@ def stage(name: str, line: str, chain: dvc.Chain | None) -> State[Outcome]:
         watching().hear(line, text)
 
     try:
-        return _brought(name, chain.follow(name, emit))
+        return brought(name, chain.follow(name, emit))
     except StageError as error:
-        return _broken(error)
+        return failed(error)
 
 
 @task(task_run_name="{run}", cache_policy=NO_CACHE)
@@ -81,16 +77,16 @@ def setting(grid: Plan, run: str, stale: set[str] | None, limits: Limits) -> Sta
     done = _fresh(names, stale)
     try:
         with tags(*marks.tags_of(grid, run)):
-            outcomes = [_do(name, run, None) for name in names[:done]]
+            outcomes = [bring(name, run, None) for name in names[:done]]
             if names[done:]:
                 with gpu_slot(grid.settings.device), closing(limits.chain(names[done:])) as chain:
-                    outcomes += [_do(name, run, chain) for name in names[done:]]
+                    outcomes += [bring(name, run, chain) for name in names[done:]]
     except StageError as error:
         _ended(run, error)
-        return _broken(error)
+        return failed(error)
     outcome, score = overall(outcomes), result(grid.grid, run)
     _ended(run, outcome, score)
-    return _brought(run, outcome, score)
+    return brought(run, outcome, score)
 
 
 @flow(name="lazyleap", flow_run_name=marks.asked)
@@ -115,27 +111,34 @@ def grid_flow(
         GridError: after all that could be done is done.
     """
     chosen, limits = plan(grid, only), Limits.of(max_seconds, timeout)
+    note_process()
+    with turn.turn(chosen.grid, get_run_logger().info):
+        drop_missed()
+        return _bring(chosen, jobs, limits)
+
+
+def _bring(chosen: Plan, jobs: int | None, limits: Limits) -> State[Outcome]:
     dvc.allow()
-    stale, broken = _shared(chosen, limits)
+    stale, broken = shared(chosen, limits)
     runs = [run for run in chosen.longest_first() if not _blocked(chosen, run, broken)]
     workers = jobs or max(1, cores() // chosen.settings.threads)
     states = dict(zip(runs, _side_by_side(chosen, runs, workers, stale, limits), strict=True))
-    errors = [*broken.values(), *filter(None, map(_error, states.values()))]
+    errors = [*broken.values(), *filter(None, map(error_of, states.values()))]
     outcomes = [state.result() for state in states.values() if state.is_completed()]
-    errors += _report(chosen, outcomes, stale, limits)
+    errors += report(chosen, outcomes, stale, limits)
     marks.mark(chosen, _ends(chosen, states, broken), errors)
     if errors:
         raise GridError(errors)
-    return _brought(f"grid {chosen.grid}", overall(outcomes))
+    return brought(f"grid {chosen.grid}", overall(outcomes))
 
 
-def _shared(grid: Plan, limits: Limits) -> tuple[set[str] | None, dict[str, StageError]]:
+def shared(grid: Plan, limits: Limits) -> tuple[set[str] | None, dict[str, StageError]]:
     """Do what all settings share. Returns what is stale after it, and what of it is broken."""
     stages = grid.head()
     stale = dvc.stale(grid.targets())
     if stale is not None and not stale.intersection(stages):
         for name in stages:
-            _do(name, "data", None)
+            bring(name, "data", None)
         _ended("data", Outcome.UNCHANGED)
         return stale, {}
     broken: dict[str, StageError] = {}
@@ -144,7 +147,7 @@ def _shared(grid: Plan, limits: Limits) -> tuple[set[str] | None, dict[str, Stag
             before = [broken[need] for need in needs if need in broken]
             try:
                 if not before:
-                    _do(name, "data", chain)
+                    bring(name, "data", chain)
             except StageError as error:
                 before = [error]
             if before:
@@ -174,7 +177,7 @@ def _side_by_side(
     return [future.state for future in futures]
 
 
-def _report(
+def report(
     grid: Plan, outcomes: list[Outcome], stale: set[str] | None, limits: Limits
 ) -> list[StageError]:
     """Make the report from what is finished; publish it among Prefect's artifacts."""
@@ -184,7 +187,7 @@ def _report(
     known = stale is not None and name not in stale and set(outcomes) == {Outcome.UNCHANGED}
     with closing(limits.chain([name])) as chain:
         try:
-            outcome = _do(name, "report", None if known else chain)
+            outcome = bring(name, "report", None if known else chain)
         except StageError as error:
             _ended("report", error)
             return [error]
@@ -207,22 +210,11 @@ def _fresh(names: list[str], stale: set[str] | None) -> int:
     return next((i for i, name in enumerate(names) if name in stale), len(names))
 
 
-def _do(name: str, line: str, chain: dvc.Chain | None) -> Outcome:
+def bring(name: str, line: str, chain: dvc.Chain | None) -> Outcome:
+    """Bring one stage up to date as a task; raises what the stage raised."""
     state: State[Any] = stage(name, line, chain, return_state=True)
-    outcome: Outcome = state.result()  # raises what the stage raised
+    outcome: Outcome = state.result()
     return outcome
-
-
-def _brought(name: str, outcome: Outcome, score: str = "") -> State[Outcome]:
-    """Completed, or Cached when nothing ran; the state's result is the outcome."""
-    kind = "Completed" if outcome is Outcome.RAN else "Cached"
-    message = f"{name}: {outcome}" + (f", {score}" if score else "")
-    return Completed(name=kind, message=message, data=outcome)
-
-
-def _broken(error: StageError) -> State[Outcome]:
-    """Failed, or what else it is called; the state's result is the error."""
-    return Failed(name=_word(error).capitalize(), message=str(error), data=error)
 
 
 def _ends(
@@ -234,26 +226,15 @@ def _ends(
         if run not in states:
             blocking = next(broken[name] for name in grid.needs(run) if name in broken)
             found[run] = marks.Ended("skipped", blocking)
-        elif error := _error(states[run]):
-            found[run] = marks.Ended(_word(error), error)
+        elif error := error_of(states[run]):
+            found[run] = marks.Ended(word(error), error)
         else:
             found[run] = marks.Ended(str(states[run].result()))
     return found
 
 
-def _word(error: StageError) -> str:
-    return next((word for kind, word in WORDS.items() if isinstance(error, kind)), "failed")
-
-
 def _ended(line: str, what: Outcome | StageError, note: str = "") -> None:
     if isinstance(what, StageError):
-        watching().end(line, _word(what), what.sentence)
+        watching().end(line, word(what), what.sentence)
     else:
         watching().end(line, "done" if what is Outcome.RAN else "cached", note)
-
-
-def _error(state: State[Any]) -> StageError | None:
-    error = None if state.is_completed() else state.result(raise_on_failure=False)
-    if error is None or isinstance(error, StageError):
-        return error
-    return StageError("pipeline", f"{type(error).__name__}: {error}")

@@ -12,6 +12,7 @@ OUT_OF_TIME = 75  # a stage's exit code for "run me again and I go on"
 _HEADER = re.compile(r"(?:Running stage|Stage) '(.+?)'(:$| didn't change| is cached)")
 _DVC_ERROR = re.compile(r"ERROR: failed to reproduce '(.+?)': (.*)")
 _EXIT = re.compile(r"exited with (-?\d+)")
+_BLOCKER = re.compile(r"\(PID (\d+)\): (.*)")  # in the lines below "is being blocked by"
 _LOCKED = re.compile(r"Unable to acquire lock|is busy, it is being blocked")
 # A shell between DVC and the stage turns death by signal N into 128 + N.
 _SIGNALLED = {128 + signal.SIGKILL, 128 + signal.SIGTERM, 128 + signal.SIGBUS}
@@ -50,6 +51,13 @@ class StageError(RuntimeError):
 
 class TransientError(StageError):
     """Killed by a signal or kept out by a lock: trying again may help."""
+
+
+class BusyError(TransientError):
+    """Another DVC is at work on the same files: its process and command."""
+
+    pid: int
+    command: str
 
 
 class StageTimeoutError(StageError):
@@ -114,6 +122,11 @@ def failure(stage: str, code: int, tail: Sequence[str], stopping: bool = False) 
     elif child < 0 or code < 0 or child in _SIGNALLED or _LOCKED.search(text):
         kind = TransientError
     otherwise = found[2] if found else f"DVC ended with code {code}"
+    blocker = _BLOCKER.search(text)
+    if kind is TransientError and blocker and "is being blocked" in text:
+        busy = BusyError(stage, otherwise, text)
+        busy.pid, busy.command = int(blocker[1]), blocker[2]
+        return busy
     return kind(stage, _sentence(tail, otherwise), text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -115,19 +116,20 @@ class Limits:
         """A budget of ``max_seconds`` from now on."""
         return cls(time.time() + max_seconds if max_seconds else None, timeout)
 
-    def chain(self, stages: list[str]) -> dvc.Chain:
-        """A chain of stages that knows what is left of the budget.
+    def chain(self, stages: list[str], flags: Sequence[str] = ()) -> dvc.Chain:
+        """A chain of stages that knows what is left of the budget; ``flags``: of ``dvc repro``.
 
         Raises:
             BudgetError: if nothing is left for it.
         """
         environment = {"LAZYLEAP_PROGRESS_SECONDS": "2"}
-        if self.deadline is not None and "train@" in stages[0]:
+        training = next((name for name in stages if "train@" in name), None)
+        if self.deadline is not None and training is not None:
             left = self.deadline - time.time()
             if left < 1:
-                raise BudgetError(stages[0], "not started, since the time budget ended")
+                raise BudgetError(training, "not started, since the time budget ended")
             environment["LAZYLEAP_MAX_SECONDS"] = f"{left:.0f}"
-        return dvc.Chain(stages, environment | _own(environment), self.timeout)
+        return dvc.Chain(stages, environment | _own(environment), self.timeout, flags)
 
 
 def plan(grid: str | None = None, only: str | None = None) -> Plan:

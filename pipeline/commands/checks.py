@@ -144,10 +144,10 @@ def disk() -> Finding:
 
 def server() -> Finding:
     """Prefect's server, where one is configured or runs."""
-    from pipeline import deploy  # Prefect: seconds
+    from pipeline import server
 
-    url = deploy.configured()
-    if deploy.answers(url):
+    url = server.configured()
+    if server.answers(url):
         return Finding("server", "ok", f"Prefect's answers at {url}")
     if "PREFECT_API_URL" not in os.environ:
         return Finding("server", "ok", "none runs; a run starts its own")

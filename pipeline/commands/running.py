@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lazyleap.errors import InputError
-from pipeline import dvc
+from pipeline import dvc, server, turn
 from pipeline.commands.answers import Answer, console
 from pipeline.console import Terminal, summary
 from pipeline.log import log_to
@@ -23,7 +24,7 @@ from stages import folders
 
 LOG = Path("logs/prefect.log")
 STOPPED = 130  # as a shell says of Ctrl-C
-FAILED = 1
+FAILED, BAD_INPUT = 1, 2
 
 
 class Options(NamedTuple):
@@ -36,26 +37,37 @@ class Options(NamedTuple):
     timeout: float | None = None
 
 
-def run(asked: Options, quiet: bool) -> Answer:
-    """Bring the settings up to date; ``quiet``: say nothing on the way.
+class Pool(NamedTuple):
+    """Whose workers a sweep's settings go to; ``every``: seconds between pushed checkpoints."""
+
+    name: str
+    every: float
+
+
+def run(asked: Options, quiet: bool, pool: Pool | None = None) -> Answer:
+    """Bring the settings up to date, here or by the workers of a pool; ``quiet``: say nothing.
 
     Raises:
         InputError: before anything is run.
     """
+    if pool is not None:
+        _require_server()
     chosen = plan(asked.grid, asked.only)
     out = Console(file=io.StringIO()) if quiet else console()
     done = chosen.is_done(dvc.stale(chosen.targets()))
-    errors = [] if done else _bring(out, chosen, asked)
+    errors, reported = ([], True) if done else _in_turn(out, chosen, asked, pool)
     table = folders.results(chosen.grid) / "summary.csv"
+    rows = _rows(table) if reported else []
     content = {
         "grid": chosen.grid,
         "runs": list(chosen.runs),
         "up_to_date": done,
         "errors": [{"stage": one.stage, "error": one.sentence} for one in errors],
-        "results": _rows(table),
+        "results": rows,
     }
-    shown = summary(table)
+    shown = summary(table) if reported else None
     lines = [_all_done(chosen)] if done else []
+    lines += [] if reported or not table.is_file() else [f"{table}: of an earlier run, not shown"]
     return Answer(content, [*lines, *([shown] if shown else [])], _code(errors))
 
 
@@ -77,24 +89,67 @@ def _code(errors: list[StageError]) -> int:
     return OUT_OF_TIME if GridError(errors).out_of_time else FAILED
 
 
-def _bring(out: Console, chosen: Plan, asked: Options) -> list[StageError]:
-    """Let Prefect run the flow; what failed, which is said already."""
+def _require_server() -> None:
+    url = os.environ.get("PREFECT_API_URL")
+    if url is None or not server.answers(url):
+        where = "is not set" if url is None else f"{url} does not answer"
+        raise InputError(
+            f"PREFECT_API_URL: {where}; a sweep needs the server that its workers ask for work"
+        )
+
+
+def _in_turn(
+    out: Console, chosen: Plan, asked: Options, pool: Pool | None
+) -> tuple[list[StageError], bool]:
+    """Wait for whoever is at work on the grid, then do what is left to do."""
+    try:
+        with turn.turn(chosen.grid, lambda words: _say(out, words)) as waited:
+            if waited and chosen.is_done(dvc.stale(chosen.targets())):
+                return [], True
+            return _bring(out, chosen, asked, pool)
+    except KeyboardInterrupt:
+        _leave("stopped before it began", STOPPED, sys.stderr)
+
+
+def _say(out: Console, words: str) -> None:
+    """On the terminal at once, also where the answer is to be one document of JSON."""
+    print(words, file=sys.stderr if isinstance(out.file, io.StringIO) else out.file, flush=True)
+
+
+def _bring(
+    out: Console, chosen: Plan, asked: Options, pool: Pool | None
+) -> tuple[list[StageError], bool]:
+    """Let Prefect run the flow; what failed, which is said already, and whether it was reported."""
     stderr = log_to(LOG)
-    from pipeline.flows import grid_flow
 
     terminal = Terminal(out, ["data", *chosen.longest_first(), "report"])
     try:
+        server.for_this_run()
         with terminal.open():
-            grid_flow(*asked)
+            _flow(asked, pool)
+    except InputError as error:
+        _leave(str(error), BAD_INPUT, stderr)
     except GridError as error:
         _explain(out, error)
-        return error.errors
+        return error.errors, terminal.ended.get("report") in ("done", "cached")
     except KeyboardInterrupt:
         _leave("stopped; what is finished is kept and the next run goes on", STOPPED, stderr)
     except Exception as error:
         traceback.print_exc()  # into the log
         _leave(f"{type(error).__name__}: {error} (more in {LOG})", FAILED, stderr)
-    return []
+    return [], True
+
+
+def _flow(asked: Options, pool: Pool | None) -> None:
+    if pool is None:
+        from pipeline.flows import grid_flow
+
+        grid_flow(*asked)
+    else:
+        from pipeline.sweep import sweep_flow
+
+        budget, timeout = asked.max_seconds, asked.timeout
+        sweep_flow(pool.name, asked.grid, asked.only, pool.every, budget, timeout)
 
 
 def _explain(out: Console, error: GridError) -> None:

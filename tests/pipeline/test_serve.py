@@ -14,6 +14,7 @@ import urllib.request
 import pytest
 
 from tests.conftest import RUNS
+from tests.pipeline.processes import alive_in
 
 pytestmark = pytest.mark.system
 
@@ -61,8 +62,9 @@ def test_a_flow_on_a_cron_of_every_minute_runs_by_itself(prepared, tmp_path):
         assert found[0]["auto_scheduled"]
         assert (prepared / "artifacts" / "export" / "quick" / RUNS[0]).is_dir()
     finally:
-        os.killpg(serving.pid, signal.SIGINT)
+        serving.send_signal(signal.SIGTERM)
         try:
-            serving.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(serving.pid, signal.SIGKILL)
+            assert serving.wait(40) == 0, (tmp_path / "log").read_text()
+            assert alive_in(prepared, 30) == []
+        finally:
+            serving.kill()
