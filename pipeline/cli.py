@@ -64,6 +64,29 @@ def run(
 
 
 @app.command()
+def sweep(
+    pool: Annotated[str, typer.Option(help="Prefect's work pool, whose workers train.")],
+    grid: Grid = None,
+    only: Only = None,
+    every: Annotated[
+        float, typer.Option(min=1, help="Seconds between checkpoints that go to DVC's remote.")
+    ] = 300,
+    max_seconds: Budget = None,
+    timeout: Timeout = None,
+    json: Json = False,
+) -> None:
+    """Bring a grid up to date by the workers of a pool, a flow run a setting, then report here.
+
+    Workers have checkouts of the same commit; results go through DVC's default remote.
+    """
+    from pipeline.commands import running
+
+    project.enter()
+    given = running.Options(grid, only, None, max_seconds, timeout)
+    give(running.run(given, json, running.Pool(pool, every)), json)
+
+
+@app.command()
 def serve(cron: Cron, grid: Grid = None, only: Only = None, jobs: Jobs = None) -> None:
     """Bring a grid up to date on a schedule, until stopped."""
     from pipeline.commands import running

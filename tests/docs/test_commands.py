@@ -54,6 +54,7 @@ SMALLER = (
     "sed -i 's/_iterations: [0-9]*/_iterations: 2/; s/validate_every: [0-9]*/validate_every: 1/; "
     "s/_episodes: [0-9]*/_episodes: 4/g; /-s[12]:/d' grids/{}/params.yaml"
 )
+POOL = "prefect work-pool create --overwrite local --type process"
 FRUIT = "lazyleap grid new fruit --recipe few-shot --images photos --size 28"
 SHOP = "lazyleap grid new shop --recipe long-tail --images photos --size 32"
 FRUIT, SHOP = (f"{FRUIT} && {SMALLER.format('fruit')}", f"{SHOP} && {SMALLER.format('shop')}")
@@ -78,6 +79,7 @@ RULES = (
     Rule(r"make ui", stays="Prefect"),
     Rule(r"dvc repro --single-item STAGE", (("STAGE", f"train@{LEARNED}"),)),
     Rule(r"dvc repro grids/omniglot/dvc\.yaml", before=OMNIGLOT),
+    Rule(r"dvc repro --pull .*", before="dvc remote add -f -d store ../store"),
     Rule(r"dvc repro( .*)?"),
     Rule(r"dvc (metrics|params) diff"),
     Rule(r"dvc exp run -S .*"),
@@ -118,6 +120,14 @@ RULES = (
         before=f"{SHOP} && lazyleap run --grid shop",
     ),
     Rule(r"lazyleap attack .*", OURS),
+    Rule(r"lazyleap sweep --pool .*|prefect worker start --pool team .*"),
+    Rule(r"pip install ('lazyleap\[s3\]'|prefect-kubernetes)|prefect server start"),
+    Rule(r"prefect work-pool create (local|team) --type \w+"),
+    Rule(r"prefect --no-prompt deploy --all", before=POOL),
+    Rule(r"prefect worker start --pool local", stays="started", before=POOL),
+    Rule(r"dvc remote add -d store \S+", (("add -d", "add -f -d"),)),
+    Rule(r"dvc remote modify store .*", before="dvc remote add -f -d store s3://BUCKET/lazyleap"),
+    Rule(r"dvc fetch --run-cache", before="dvc remote add -f -d store ../store && dvc push"),
     Rule(r"lazyleap run .*"),
     Rule(r"lazyleap grid new", (("lazyleap", f"{NEW} && lazyleap"),)),
     Rule(r"lazyleap serve .*", stays="every|cron|schedule"),
@@ -164,6 +174,12 @@ ELSEWHERE = {  # called by the continuous integration, or by tests of their own
     "npm ci": ROOT / ".ci" / "run",
     "pip install .": ROOT / "tests" / "docs" / "test_commands.py",
     "pip install 'lazyleap[pipeline]'": ROOT / "tests" / "pipeline" / "test_wheel.py",
+    "lazyleap sweep": ROOT / "tests" / "pipeline" / "test_sweep.py",
+    "prefect worker start --pool team": ROOT / "tests" / "pipeline" / "test_sweep.py",
+    "prefect work-pool create team": ROOT / "tests" / "pipeline" / "test_sweep.py",
+    "prefect server start": ROOT / "tests" / "pipeline" / "test_sweep.py",
+    "pip install 'lazyleap[s3]'": ROOT / "tests" / "pipeline" / "test_sweep.py",
+    "pip install prefect-kubernetes": ROOT / "docs" / "deploy.md",
     "python -m pipeline": ROOT / "tests" / "pipeline" / "test_cli.py",
     "cd examples/web": ROOT / "tests" / "examples" / "test_web.py",
 }
@@ -304,6 +320,8 @@ def test_it_stands_until_it_is_stopped(walked, command, tmp_path):
     rule = rule_of(command)
     for old, new in rule.replaced:
         command = command.replace(old, new.format(port=free_port()))
+    if rule.before:
+        shell(walked, rule.before)
     with (tmp_path / "log").open("w+") as log:
         words = ["timeout", "-s", "INT", "-k", "10", "90", "bash", "-c", f"exec {command}"]
         with subprocess.Popen(words, cwd=walked, env=environment(), stdout=log, stderr=log) as it:
