@@ -83,7 +83,7 @@ class Session:
         """Try those that were not tried yet."""
         known = self.killers()
         left = [m for m in chosen if (m.key, m.first) not in self.results]
-        left.sort(key=lambda m: -1 if known.get(m.key) else m.key in known)  # survivors last
+        left.sort(key=lambda m: _patience(m, known))
         jobs = [(m, _order(known.get(m.key, ""), m, tests), self.late) for m in left]
         for mutant, done in self.pool.imap_unordered(_tried, jobs):
             if done.outcome == runner.UNTRIED:
@@ -118,6 +118,12 @@ class Session:
         lines = (json.dumps(r) + "\n" for r in self.results.values())
         self.path.write_text("".join(lines))
         return failed
+
+
+def _patience(mutant: Mutant, known: dict[str, str]) -> tuple[bool, bool]:
+    """Last come those that survived before, and before them those of a kind that often does."""
+    survived = known.get(mutant.key) == ""
+    return survived, not known.get(mutant.key) and mutant.operator in ("comparison", "constant")
 
 
 def _order(known: str, mutant: Mutant, tests: dict[str, Any]) -> list[str]:
