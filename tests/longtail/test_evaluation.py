@@ -86,6 +86,12 @@ def test_calibration_by_hand(found):
     assert found["calibration_error"] == pytest.approx(confidence - 0.6)
 
 
+def test_the_surest_bins_are_not_taken_together():
+    """0.85 sure and right, 0.95 sure and wrong; of one bin it would be (0.95 - 0.15) / 2."""
+    shares, labels = np.array([[0.85, 0.15], [0.95, 0.05]]), np.array([0, 1])
+    assert calibration_error(shares, labels, 10) == pytest.approx((0.95 + 0.15) / 2)
+
+
 def test_a_group_without_a_class_is_left_out():
     logits = np.eye(2)[[0, 1, 1]]
     labels, counts = np.array([0, 1, 0]), np.array([50, 30])
