@@ -15,10 +15,10 @@ from tests.oracles.networks import conv4, running_norm
 COUNTS = (4, 30, 12)  # of training images: the second class is the largest
 
 
-def classifier(pixels, width: int = 4):
+def classifier(pixels, width: int = 4, classes: int = 3):
     """Parameters and running statistics, such that no class is far ahead of the others."""
     draw = generator(0)
-    theta = {"head.weight": draw(3, 4 * width), "head.bias": draw(3)}
+    theta = {"head.weight": draw(classes, 4 * width), "head.bias": draw(classes)}
     for i in (1, 2, 3, 4):
         name = f"body.block{i}"
         theta |= {f"{name}.conv.weight": draw(width, 1 if i == 1 else width, 3, 3)}
@@ -31,14 +31,30 @@ def classifier(pixels, width: int = 4):
     return theta | {"head.bias": theta["head.bias"] - ahead}
 
 
-def test_errors_recall_and_confusion_are_those_of_a_loop(tmp_path):
-    def change(params):
-        task = params["tasks"]["glyphs-lt"]
-        task["model"].update(backbone="conv4", width=4, norm="batch", downsample="stride")
-        task["test"].update(many=20, few=10, bins=5)
+def change(params):
+    task = params["tasks"]["glyphs-lt"]
+    task["model"].update(backbone="conv4", width=4, norm="batch", downsample="stride")
+    task["test"].update(many=20, few=10, bins=5)
 
-    run = {"algorithm": "cross_entropy", "estimator": "none", "horizon": 1}
-    ours = setting(tmp_path, "glyphs-lt", run, change)
+
+RUN = {"algorithm": "cross_entropy", "estimator": "none", "horizon": 1}
+
+
+def test_classes_of_one_size_stand_in_their_own_order(tmp_path):
+    ours = setting(tmp_path, "glyphs-lt", RUN, change)
+    test = images(6, [1] * 4, 32)
+    data = prepared(tmp_path / "data", test=test)
+    tail = LongTail(np.arange(84), np.arange(84, 88), np.array([12, 12, 30, 30]))
+    tail.save(data.folder / "longtail.npz")
+    with float64():
+        plain = classifier(seen(test, data.info), classes=4)
+        theta = {f"classifier/{n}": p for n, p in plain.items()}
+        curve = evaluate.judge(ours, theta, data, CPU).curve
+    assert [row[-1] for row in curve[1:]] == ["c", "d", "a", "b"]
+
+
+def test_errors_recall_and_confusion_are_those_of_a_loop(tmp_path):
+    ours = setting(tmp_path, "glyphs-lt", RUN, change)
     test = images(6, [14, 9, 11], 32)
     data = prepared(tmp_path / "data", test=test)
     tail = LongTail(np.arange(46), np.arange(46, 52), np.array(COUNTS))
