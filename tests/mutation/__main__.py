@@ -101,7 +101,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.again:
         last = [run for run in report.recorded() if run["seed"] == options.seed][-1]
-        chosen = remaining(report.left(last), sample(sources(options.only), 10**9, 0))
+        left = [one for one in report.left(last) if fnmatch(one["file"], options.only)]
+        chosen = remaining(left, sample(sources(options.only), 10**9, 0))
         found, _ = _all(list(chosen.values()), options)
         placed = [one | {"place": p} for p, one in zip(chosen, found, strict=True)]
         report.record(report.again(last, placed))
