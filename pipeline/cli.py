@@ -151,6 +151,20 @@ def budget(
 
 
 @app.command()
+def fidelity(
+    run: Run,
+    tasks: Annotated[int, typer.Option(min=1, help="Of validation, at most.")] = 20,
+    grid: Grid = None,
+    json: Json = False,
+) -> None:
+    """Say how near each estimator is to the exact meta-gradient at a finished run, and its cost."""
+    from pipeline.commands import fidelity
+
+    project.enter()
+    give(fidelity.fidelity(run, grid, tasks), json)
+
+
+@app.command()
 def plots(
     revisions: Annotated[
         list[str] | None, typer.Argument(help="Of git, to compare; default: what is here.")

@@ -56,6 +56,11 @@ def exported(grid: str, run: str) -> Path:
     return Path("artifacts/export") / grid / run
 
 
+def fidelity(grid: str, run: str) -> Path:
+    """Estimators beside the exact gradient at one run's theta; made on demand."""
+    return Path("artifacts/fidelity") / grid / f"{run}.json"
+
+
 def results(grid: str) -> Path:
     """The report; in git for the recorded grids."""
     return Path("results") / grid

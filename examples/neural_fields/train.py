@@ -64,6 +64,11 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> Fields:
         some = chance.choice(seen, options.meta_batch, replace=options.meta_batch > len(seen))
         return as_tasks(pixels[some], setting.horizon_at(iteration), options.pixels, chance)
 
+    def unseen(count: int) -> list[Task]:
+        images, chosen = validation
+        chance = generator(setting.seed, "held out")
+        return as_tasks(images[chosen[:count]], setting.horizon, options.pixels, chance)
+
     check_rate(problem, start, sample(0))
     made = Fields(
         problem,
@@ -74,6 +79,7 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> Fields:
         accuracy=partial(_psnr, problem),
         score=partial(_score, problem, setting.horizon, *validation),
         scored="train/outer_psnr",
+        held_out=unseen,
     )
     made.validation, made.horizon = validation, setting.horizon
     return made

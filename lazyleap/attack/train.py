@@ -62,6 +62,7 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> Learner:
         accuracy=partial(_mean_cosine, problem),
         score=partial(_score, problem, fixed),
         scored="train/outer_cosine",
+        held_out=lambda count: fixed[:count],
     )
 
 

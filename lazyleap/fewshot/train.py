@@ -33,6 +33,7 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> MetaLearn
     problem, start = problem_of(setting, data, device)
     options = task(setting).training
     pixels = pixels_of(data, "train", device)
+    fixed = Episodes.load(data.folder / "validation.npz", data.count("val"))
     grouped, size = task(setting).grouped, task(setting).batch
     sampler = Sampler(data.split("train"), options.way, options.shot, options.query, grouped)
 
@@ -53,9 +54,10 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> MetaLearn
             problem,
             setting.horizon,
             size,
-            pixels_of(data, "val", device),
-            Episodes.load(data.folder / "validation.npz", data.count("val")),
+            unseen := pixels_of(data, "val", device),
+            fixed,
         ),
+        held_out=lambda count: as_tasks(unseen, fixed.head(count), setting.horizon),
     )
 
 

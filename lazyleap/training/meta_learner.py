@@ -27,6 +27,7 @@ class MetaLearner:
         accuracy: a score in 0..1 of one task's ``(phi, theta, task)``, for the log.
         score: what validation says of theta, larger is better; may be costly.
         scored: the tag that ``accuracy`` is logged under.
+        held_out: the first so many tasks of validation, or all if there are fewer.
     """
 
     def __init__(
@@ -39,9 +40,10 @@ class MetaLearner:
         accuracy: Callable[[Tree, Tree, Task], float],
         score: Callable[[Tree], Metrics],
         scored: str = "train/outer_accuracy",
+        held_out: Callable[[int], Sequence[Task]] | None = None,
     ) -> None:
         self.problem, self.estimator = problem, estimator
-        self._scored = scored
+        self._scored, self.held_out = scored, held_out
         self.sample, self.accuracy, self._score = sample, accuracy, score
         self._outer, self._watch = OuterOptimizer(theta, outer), Watch()
 
