@@ -57,7 +57,7 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> MetaLearn
             unseen := pixels_of(data, "val", device),
             fixed,
         ),
-        held_out=lambda count: as_tasks(unseen, fixed.head(count), setting.horizon),
+        held_out=lambda count: as_tasks(unseen, fixed.head(count), setting.horizon, size),
     )
 
 
