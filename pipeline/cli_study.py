@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,10 +61,12 @@ def confirm(
 def judge(
     grid: Finished,
     against: Annotated[str, typer.Option(help="A run of the setting that others are held to.")],
+    to: Annotated[Path | None, typer.Option(help="A Markdown file to write it to.")] = None,
     json: Json = False,
 ) -> None:
     """Say of each setting of a finished grid whether it pays, against one: paired, corrected."""
     from pipeline.commands import study
 
+    place = to.resolve() if to else None
     project.enter()
-    give(study.judge(grid, against), json)
+    give(study.judge(grid, against, place), json)

@@ -16,14 +16,13 @@ from lazyleap.settings import load, resolve
 from lazyleap.study import Run
 from pipeline import project
 from pipeline.commands.answers import Answer, table
+from pipeline.commands.study_page import HEADS, page, write
 from pipeline.plan import params_of, plan
 from stages.reporting import inputs, verdict
 from stages.reporting.wording import said
 
 TUNING, CONFIRMATION = "-tuning", "-confirmation"
 PAYS = {"better": "pays", "worse": "does not", "undecided": "undecided"}
-HEADS = ("setting", "score", "difference", "95% interval", "p (Holm)", "seeds", "CPU s",
-         "inner steps", "verdict")  # fmt: skip
 
 
 def tune(
@@ -83,14 +82,14 @@ def _write(name: str, base: Path, runs: Mapping[str, Run]) -> Answer:
     return Answer(content, (f"{path}: {len(runs)} runs; lazyleap run --grid {name}",))
 
 
-def judge(grid: str, against: str) -> Answer:
+def judge(grid: str, against: str, to: Path | None = None) -> Answer:
     """Every setting of a finished grid against the one that run ``against`` is of.
 
     Over the seeds and test items in common, at each common measure, corrected (Holm) for the
-    settings compared.
+    settings compared; ``to``: a Markdown file to write it to.
 
     Raises:
-        InputError: if nothing is finished, or ``against`` is no finished run.
+        InputError: if nothing is finished, or ``against`` is no finished run, or ``to`` is there.
     """
     found = inputs.collect(params_of(grid))
     tasks = {task: groups for task, groups in found.groups.items() if _has(groups, against)}
@@ -112,6 +111,8 @@ def judge(grid: str, against: str) -> Answer:
         table(HEADS, [tuple(row["words"]) for row in rows if row["metric"] == m.metric], m.title)
         for m in measures
     ]
+    if to is not None:
+        write(to, page(content, against, [run.record for run in found.runs]))
     return Answer(content, (f"{grid}: each setting against {control.label}", *shown, *_gaps(found)))
 
 
@@ -140,6 +141,7 @@ def _row(measure: Measure, group: Group, pair: Comparison | None, work: int) -> 
     score, cpu = measure.of(group), group.recorded("train_cpu_seconds")
     scale = 100 if measure.unit == "%" else 1
     word = PAYS[pair.verdict] if pair else "control"
+    unequal = bool(pair and not pair.equal_compute)
     gap = [scale * x for x in (pair.difference, pair.low, pair.high)] if pair else []
     words = [
         group.label,
@@ -150,10 +152,17 @@ def _row(measure: Measure, group: Group, pair: Comparison | None, work: int) -> 
         str(pair.seeds if pair else len(group.runs)),
         f"{cpu:.0f}",
         f"{work:,}",
-        word,
+        f"{word} (unequal CPU time)" if unequal else word,
     ]
     kept = ("difference", "low", "high", "p", "adjusted", "seeds", "items")
     numbers = {key: getattr(pair, key) if pair else None for key in kept}
-    about = {"metric": measure.metric, "setting": group.label, "verdict": word, "words": words}
+    about = {
+        "metric": measure.metric,
+        "title": measure.title,
+        "setting": group.label,
+        "verdict": word,
+        "words": words,
+    }
     value = score.value if score else None
-    return about | {"value": value, "cpu_seconds": cpu, "inner_steps": work} | numbers
+    cost = {"cpu_seconds": cpu, "inner_steps": work, "equal_compute": not unequal}
+    return about | {"value": value} | cost | numbers

@@ -36,7 +36,7 @@ def test_validation_says_whether_it_is_above_chance(monkeypatch, share, at_chanc
     found = share + np.tile([-0.1, 0.1], 6)
     monkeypatch.setattr(stage, "accuracies", lambda *given: {5: found})
     episodes = Episodes(np.zeros((12, 4, 1), int), np.zeros((12, 4, 3), int))
-    judged = stage._score(None, 5, None, episodes, {})
+    judged = stage._score(None, 5, None, None, episodes, {})
     assert judged["validation/score"] == pytest.approx(share)
     assert (judged["validation/low"] > 0.25, judged["validation/at_chance"]) == (
         not at_chance,

@@ -119,7 +119,7 @@ def test_what_cannot_be_done_is_one_sentence(project: Path, words, sentence: str
 
 def test_each_setting_is_held_against_one_and_corrected(project: Path) -> None:
     grid.write(project, grid.params(), maml_lazy_k5=0.2)
-    found = ask("judge", "toy", "--against", "maml-exact-k5-s0")
+    found = ask("judge", "toy", "--against", "maml-exact-k5-s0", "--to", "made/page.md")
     rows = [row for row in found["rows"] if row["metric"] == "accuracy@1"]
     assert {row["metric"] for row in found["rows"]} == {"accuracy", "accuracy@1", "accuracy@5"}
     own = {row["setting"]: row for row in rows}
@@ -139,6 +139,16 @@ def test_each_setting_is_held_against_one_and_corrected(project: Path) -> None:
         lazy["inner_steps"]
         == 5 * load(Path("params.yaml")).tasks["glyphs"].training.meta_iterations
     )
+    told = {row["setting"]: row["words"][-1] for row in others}
+    assert told["maml exact k=1"] == f"{own['maml exact k=1']['verdict']} (unequal CPU time)"
+    page = Path("made/page.md").read_text()
+    assert page.startswith("# toy: each setting against maml exact k=5\n\n    lazyleap run")
+    assert "Commit 0123456789abcdef0123456789abcdef01234567; an invented processor. " in page
+    for row in found["rows"]:
+        assert f"| {' | '.join(row['words'])} |\n" in page
+    assert page.count("\n## ") == 3
+    with pytest.raises(InputError, match=r"page\.md: is there already"):
+        ask("judge", "toy", "--against", "maml-exact-k5-s0", "--to", "made/page.md")
     back = ask("judge", "toy", "--against", "maml-lazy-k5-s0")["rows"]
     words = {row["setting"]: row["verdict"] for row in back if row["metric"] == "accuracy@1"}
     assert words["maml exact k=5"] == "does not"

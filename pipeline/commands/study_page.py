@@ -1,0 +1,57 @@
+"""What ``lazyleap study judge`` found, as the beginning of a page of docs/results/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lazyleap.errors import InputError
+
+HEADS = ("setting", "score", "difference", "95% interval", "p (Holm)", "seeds", "CPU s",
+         "inner steps", "verdict")  # fmt: skip
+Records = Sequence[Mapping[str, Any]]
+
+
+def page(found: Mapping[str, Any], run: str, records: Records) -> str:
+    """Command, commit and hardware, a table a measure, and how to read them."""
+    grid = found["grid"]
+    titles = dict.fromkeys((row["metric"], row["title"]) for row in found["rows"])
+    tables = [
+        f"## {title[:1].upper()}{title[1:]}\n\n{_table(found['rows'], metric)}"
+        for metric, title in titles
+    ]
+    missing = f"Not finished: {', '.join(found['missing'])}." if found["missing"] else ""
+    head = [
+        f"# {grid}: each setting against {found['against']}",
+        f"    lazyleap run --grid {grid}\n    lazyleap study judge {grid} --against {run}",
+        f"Commit {_each(records, 'commit')}; {_each(records, 'hardware')}. {HOW} {missing}".strip(),
+    ]
+    return "\n\n".join([*head, *tables]) + "\n"
+
+
+HOW = (
+    "Differences are paired over seeds and test items; the intervals are t-intervals over seeds "
+    "and those over test items joined, and p is corrected for the settings compared (Holm). Inner "
+    "steps: of a task in a whole training. Pays, does not: decided at the 5% level."
+)
+
+
+def _table(rows: Iterable[Mapping[str, Any]], metric: str) -> str:
+    lines = [HEADS, ["---"] * len(HEADS), *(r["words"] for r in rows if r["metric"] == metric)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _each(records: Records, key: str) -> str:
+    """The values that runs have, as one run has it or several."""
+    said = (f"{one.get(key, 'unknown')}"[:60] for one in records)
+    unclean = any(one.get("dirty") for one in records) and key == "commit"
+    return ", ".join(dict.fromkeys(said)) + (" with uncommitted changes" if unclean else "")
+
+
+def write(path: Path, text: str) -> None:
+    """A new file; InputError if there is one, which somebody may have written on."""
+    if path.exists():
+        raise InputError(f"{path}: is there already; choose another name")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
