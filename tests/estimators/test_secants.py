@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 import torch
 
-from lazyleap.estimators.secants import CUT, fit, flatten
+from lazyleap.estimators.secants import CUT, _solve, fit, flatten
 
 N = 12
 
@@ -100,3 +100,11 @@ def test_tasks_in_a_leading_dimension_are_fitted_each_by_itself():
     for name in found:
         wanted = torch.stack([tree[name] for tree in each])
         torch.testing.assert_close(found[name], wanted, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(("apart", "factors"), [(1.0, [0.5, 1.0]), (4.0, [0.5, 0.5])])
+def test_what_is_cut_is_measured_by_the_largest_eigenvalue(apart, factors):
+    """Two directions of unit length: eigenvalues near 2 and of ``apart`` cuts; half is carried."""
+    inner = torch.eye(2).double() + (1 - apart * CUT) * (1 - torch.eye(2).double())
+    _, found = _solve(inner, inner / 2)
+    assert found.tolist() == pytest.approx(factors, abs=1e-3)
