@@ -15,6 +15,10 @@ class InputError(ValueError):
     """What the user gave (params, data, checkpoint, model) cannot be used; the message says why."""
 
 
+class DiskError(RuntimeError):
+    """A result cannot be stored: the disk is full, read-only or fails; what was stored is kept."""
+
+
 class DivergedError(RuntimeError):
     """Training left the numbers: a loss or a gradient is not finite."""
 

@@ -13,28 +13,39 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from lazyleap.files import storing
 from lazyleap.training.loop import Metrics
 
+KIND = "events.out.tfevents"
+EVENTS = f"{KIND}.*"
 CELL, LINE = 64, 12  # pixels a side of an image of a preview, and of the words below it
 
 
 class Board:
     """Writes events.
 
-    After a resume, what was logged past the ``resumed`` iterations of the checkpoint is purged.
+    After a resume, what was logged past the ``resumed`` iterations of the checkpoint is purged;
+    without one, all there was. Every method raises DiskError if the events cannot be stored.
     """
 
     def __init__(self, folder: Path, resumed: int = 0) -> None:
-        self._writer = SummaryWriter(str(folder), purge_step=resumed + 1 if resumed else None)
+        self._folder = folder
+        with storing(folder):
+            if not resumed:
+                for path in folder.glob(EVENTS):  # of a start that got no checkpoint
+                    path.unlink()
+            self._writer = SummaryWriter(str(folder), purge_step=resumed + 1 if resumed else None)
 
     def log(self, iteration: int, metrics: Metrics) -> None:
         """Scalars by tag; the step is the number of finished iterations."""
-        for tag, value in metrics.items():
-            self._writer.add_scalar(tag, value, iteration + 1)
+        with storing(self._folder):
+            for tag, value in metrics.items():
+                self._writer.add_scalar(tag, value, iteration + 1)
 
     def pictures(self, tag: str, cells: Tensor) -> None:
         """Images ``[rows, columns, C, H, W]`` as one grid, stretched to the full grey scale."""
-        self._writer.add_image(tag, tiled(cells), 0)
+        with storing(self._folder):
+            self._writer.add_image(tag, tiled(cells), 0)
 
     def preview(self, iteration: int, tag: str, images: Tensor, words: Sequence[str]) -> None:
         """Images ``[n, C, H, W]`` in a row, stretched to the full grey scale, ``words`` below."""
@@ -45,7 +56,8 @@ class Board:
             picture = Image.fromarray(np.broadcast_to(pixels.transpose(1, 2, 0), _rgb(pixels)))
             strip.paste(picture.resize((CELL - 2, CELL - 2)), (i * CELL + 1, 1))
             ImageDraw.Draw(strip).text((i * CELL + 2, CELL), line)
-        self._writer.add_image(tag, np.asarray(strip), iteration + 1, dataformats="HWC")
+        with storing(self._folder):
+            self._writer.add_image(tag, np.asarray(strip), iteration + 1, dataformats="HWC")
 
     def summary(self, setting: dict[str, Any], metrics: Metrics) -> None:
         """The hparams table's row, in this run and not in one of its own.
@@ -67,11 +79,24 @@ class Board:
 
     def flush(self) -> None:
         """Everything logged so far is on disk."""
-        self._writer.flush()
+        with storing(self._folder):
+            self._writer.flush()
 
     def close(self) -> None:
-        """Flush and close."""
-        self._writer.close()
+        """Flush and close; the files' names lose the host's, and are of the second they began."""
+        with storing(self._folder):
+            self._writer.close()
+            nameless(self._folder)
+
+
+def nameless(folder: Path) -> None:
+    """Take the machine's name and the process's number out of the names of event files.
+
+    What is left are the second and a number, in the order in which they were begun.
+    """
+    begun = sorted(folder.glob(EVENTS), key=lambda path: (path.name.split(".")[3], path.name))
+    for i, path in enumerate(begun):
+        path.rename(folder / f"{KIND}.{path.name.split('.')[3]}.{i:02}")
 
 
 def tiled(cells: Tensor) -> Tensor:

@@ -21,8 +21,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from lazyleap.datasets.images import SUFFIXES, decode, files
-from lazyleap.errors import InputError
+from lazyleap.errors import InputError, short
 
+LARGEST = 1024  # pixels a side, as params.yaml has it
 BATCH = 64  # images a call: bounds the memory
 BAD_INPUT, UNANSWERED = 2, 3
 Shares = NDArray[np.float64]
@@ -54,13 +55,15 @@ class Classifier:
 
     def __init__(self, path: Path) -> None:
         self.session = _session(path)
-        facts = self.session.get_modelmeta().custom_metadata_map
+        self.path, facts = path, _metadata(path, self.session)
         if "adaptation_steps" in facts:
             raise InputError(f"{path}: has learned no classes yet; see examples/adapt.py")
         try:
             self.classes: list[str] = json.loads(facts["class_names"])
             image = json.loads(facts["image"])
             self.size, self.channels = int(image["height"]), image["channels"]
+            if not 0 < self.size <= LARGEST or self.channels not in (1, 3):
+                raise ValueError(f"images of {self.channels} x {self.size} pixels a side")
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{path}: its metadata name no classes or no image size ({error!r}): it is no "
@@ -81,7 +84,18 @@ class Classifier:
     def _probabilities(self, images: NDArray[np.uint8], invert: bool) -> Shares:
         pixels = images.astype(np.float32) / np.float32(255)
         feed = {"images": 1 - pixels if invert else pixels}
-        return np.asarray(self.session.run(["probabilities"], feed)[0], np.float64)
+        try:
+            found = np.asarray(self.session.run(["probabilities"], feed)[0], np.float64)
+        except Exception as error:  # its exceptions have no common base but this one
+            raise InputError(
+                f"{self.path}: gives no probabilities of images ({_first_line(error)})"
+            ) from error
+        if found.shape != (len(images), len(self.classes)):
+            raise InputError(
+                f"{self.path}: gives probabilities of shape {list(found.shape)} for {len(images)} "
+                f"images and {len(self.classes)} classes"
+            )
+        return found
 
 
 def _read(
@@ -108,8 +122,16 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
         raise InputError(f"{path} is not an ONNX model ({_first_line(error)})") from error
 
 
+def _metadata(path: Path, session: onnxruntime.InferenceSession) -> dict[str, str]:
+    try:
+        found: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    except UnicodeError as error:
+        raise InputError(f"{path}: its metadata are not UTF-8") from error
+    return found
+
+
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].removeprefix("[ONNXRuntimeError] : ")
+    return short(str(error).removeprefix("[ONNXRuntimeError] : "))
 
 
 def images_in(places: Iterable[Path]) -> list[Path]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from lazyleap.errors import DivergedError, InputError, OutOfTimeError
+from lazyleap.errors import DiskError, DivergedError, InputError, OutOfTimeError
+from lazyleap.files import REFUSALS, refusal
 
-BAD_INPUT, DIVERGED, OUT_OF_TIME = 2, 3, 75  # 75: EX_TEMPFAIL, "try again and it goes on"
+BAD_INPUT, DIVERGED = 2, 3
+DISK, OUT_OF_TIME = 74, 75  # EX_IOERR; EX_TEMPFAIL, "try again and it goes on"
 
 Params = Annotated[str, typer.Option(help="the grid's params.yaml")]
 Traceback = Annotated[bool, typer.Option("--traceback", help="show where an error was raised")]
@@ -20,15 +24,29 @@ Traceback = Annotated[bool, typer.Option("--traceback", help="show where an erro
 def run(command: Callable[..., None]) -> None:
     """Run ``command`` as a typer program; a foreseen error is one sentence and an exit code."""
     try:
-        typer.run(command)
-    except (InputError, DivergedError, OutOfTimeError) as error:
+        typer.run(_storing(command))
+    except (InputError, DiskError, DivergedError, OutOfTimeError) as error:
         if "--traceback" in sys.argv:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         sys.exit(_code(error))
 
 
+def _storing(command: Callable[..., None]) -> Callable[..., None]:
+    """The command; a disk's refusal that it met where nothing else does is a DiskError."""
+
+    @functools.wraps(command)
+    def stored(*given: Any, **named: Any) -> None:
+        try:
+            command(*given, **named)
+        except OSError as error:
+            if error.errno not in REFUSALS:
+                raise
+            raise DiskError(refusal(error.filename or Path.cwd(), error)) from error
+
+    return stored
+
+
 def _code(error: Exception) -> int:
-    if isinstance(error, OutOfTimeError):
-        return OUT_OF_TIME
-    return DIVERGED if isinstance(error, DivergedError) else BAD_INPUT
+    codes = {OutOfTimeError: OUT_OF_TIME, DiskError: DISK, DivergedError: DIVERGED}
+    return next((code for kind, code in codes.items() if isinstance(error, kind)), BAD_INPUT)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lazyleap.errors import InputError
+from lazyleap.files import storing
 
 
 def fingerprint(inputs: str, data: Path) -> str:
@@ -32,12 +33,15 @@ def claimed(folder: Path) -> Iterator[Path]:
 
     Raises:
         InputError: if another process is at work in it.
+        DiskError: if it cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise InputError(f"{folder}: another process is at work on this run") from error
         yield folder
 

@@ -14,6 +14,7 @@ import requests
 from lazyleap.datasets.content import check
 from lazyleap.datasets.registry import Entry, File
 from lazyleap.errors import InputError
+from lazyleap.files import REFUSALS, mask, storing
 
 MIRROR = "LAZYLEAP_DATA_MIRROR"
 TIMEOUT = 30  # seconds without an answer
@@ -27,7 +28,8 @@ def fetch(entry: Entry, folder: Path, progress: Any = False, retries: int = 3) -
     pooch: True draws a bar on stderr. Returns, by file, which container it was.
     Raises InputError: offline, wrong content, or a mirror that is no folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     return {
         name: _fetch_file(name, file, folder, progress, retries)
         for name, file in entry.files.items()
@@ -40,13 +42,17 @@ def _fetch_file(name: str, file: File, folder: Path, progress: Any, retries: int
         return kept
     if mirrored:  # checked where it lies: a wrong file is named by the path its owner knows
         note = check(mirrored, file)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as scratch:
+    with (
+        storing(target),
+        tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as scratch,
+    ):
         part = Path(scratch) / name
         if mirrored:
             shutil.copyfile(mirrored, part)
         else:
             _download(file.address, part, progress, retries)
             note = check(part, file, called=file.address)
+            part.chmod(0o666 & ~mask())  # as any file that is written; pooch closes it to others
         part.replace(target)
     return note
 
@@ -81,6 +87,8 @@ def _download(address: str, part: Path, progress: Any, retries: int) -> None:
     try:
         source.fetch(part.name, downloader=downloader)
     except (requests.RequestException, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in REFUSALS:
+            raise  # of the disk
         raise InputError(
             f"cannot download {address} ({_reason(error)}): try again with a network, or put"
             f" {part.name} into a folder and set {MIRROR} to that folder"

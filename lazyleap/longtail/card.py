@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazyleap.blocks import network_words
-from lazyleap.onnx.card import percent
+from lazyleap.onnx.card import percent, plain
 
 MODEL = """\
 ## `model.onnx`: the classifier
@@ -74,7 +74,7 @@ def _errors(facts: Mapping[str, str]) -> str:
 def _classes(facts: Mapping[str, str]) -> str:
     names, counts = json.loads(facts["class_names"]), json.loads(facts["train_images"])
     rows = [
-        f"| {i} | {name} | {count:,} |"
+        f"| {i} | {plain(name)} | {count:,} |"
         for i, (name, count) in enumerate(zip(names, counts, strict=True))
     ]
     head = "## Classes\n\n| output | class | training images |\n|---|---|---|"

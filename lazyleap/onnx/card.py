@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping, Sequence
 
 from lazyleap.onnx.parity import Check
@@ -19,13 +21,21 @@ def card(facts: Mapping[str, str], words: str, checks: Sequence[Check]) -> str:
     ``words`` is what the kind of task says of its files.
     """
     parts = [
-        f"# {facts['run']}\n",
+        f"# {plain(facts['run'])}\n",
         words,
         _checks(checks) if checks else "",
         _facts(facts),
-        f"## Data\n\n{facts['dataset']}. Licence: {facts['licence']}. Cite: {facts['citation']}\n",
+        "## Data\n\n{dataset}. Licence: {licence}. Cite: {citation}\n".format(
+            **{key: plain(facts[key]) for key in ("dataset", "licence", "citation")}
+        ),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def plain(words: str) -> str:
+    """Anyone's words as Markdown that shows them, on one line: no tags, links, code or columns."""
+    shown = html.escape(" ".join(words.split()), quote=False)
+    return re.sub(r"([\\|`\[\]])", r"\\\1", shown)
 
 
 def percent(value: float, low: float, high: float) -> str:
@@ -48,6 +58,11 @@ def _number(value: float | None, otherwise: str) -> str:
     return otherwise if value is None else f"{value:.1e}"
 
 
+def _code(value: str) -> str:
+    """In a cell of a table; what would end the code or the cell is written otherwise."""
+    return "`" + " ".join(value.split()).replace("`", "'").replace("|", "\\|") + "`"
+
+
 def _facts(facts: Mapping[str, str]) -> str:
-    rows = "".join(f"| {name} | `{value}` |\n" for name, value in facts.items())
+    rows = "".join(f"| {plain(name)} | {_code(value)} |\n" for name, value in facts.items())
     return f"## Facts (also in each file's `metadata_props`)\n\n| | |\n|---|---|\n{rows}"
