@@ -18,7 +18,17 @@ from lazyleap.report import Cell, Chart, Report, Table, report_of
 from lazyleap.results import Group, Score, unique
 from lazyleap.settings import Settings, resolve
 from lazyleap.views import view
-from stages.reporting import caveats, common, drawing, grids, inputs, tables, verdict, wording
+from stages.reporting import (
+    caveats,
+    common,
+    compared,
+    drawing,
+    grids,
+    inputs,
+    tables,
+    verdict,
+    wording,
+)
 from stages.reporting.inputs import Found
 
 HERE = Path(__file__).parent
@@ -33,6 +43,7 @@ class Section:
     options: Any
     groups: tuple[Group, ...]
     report: Report
+    compared: Sequence[dict[str, Any]] = ()  # estimators with the exact gradient, if asked for
 
     @property
     def parameters(self) -> str:
@@ -57,7 +68,8 @@ class Section:
     @cached_property
     def charts(self) -> list[Chart]:
         """The kind's own charts among those of all kinds."""
-        return [*common.charts(self.groups, self.report.compared[:1]), *self.report.charts]
+        shared = common.charts(self.groups, self.report.compared[:1])
+        return [*shared, *self.report.charts, *compared.charts(self.compared)]
 
     @cached_property
     def legends(self) -> list[drawing.Legend]:
@@ -84,7 +96,8 @@ class Section:
     @property
     def tables(self) -> list[Table]:
         """What follows it."""
-        found = [grids.pairs(self.groups, self.verdicts[0]), *self.report.tables]
+        pairs = grids.pairs(self.groups, self.verdicts[0])
+        found = [pairs, *self.report.tables, compared.table(self.compared)]
         return [*found, grids.published(self.groups, self.report)]
 
     @property
@@ -119,7 +132,8 @@ def build(found: Found) -> dict[str, str | bytes]:
 
 def _section(found: Found, task: str, groups: Sequence[Group]) -> Section:
     options = found.settings.tasks[task]
-    return Section(task, options, tuple(groups), report_of(options.kind)(options, groups))
+    beside = compared.rows(found.settings.grid, groups)
+    return Section(task, options, tuple(groups), report_of(options.kind)(options, groups), beside)
 
 
 def _named(sections: Sequence[Section]) -> list[tuple[str, Chart, list[drawing.Legend]]]:
