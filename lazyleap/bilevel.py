@@ -141,7 +141,7 @@ def gradient(
     order = _twice.set(graph)
     try:
         with torch.enable_grad():
-            point = {n: p if graph and p.requires_grad else leaf(p) for n, p in phi.items()}
+            point = {n: _point(p) if graph else leaf(p) for n, p in phi.items()}
             value = loss(point)
             weights = weigh(value) if weigh else None
     finally:
@@ -150,6 +150,14 @@ def gradient(
         value, list(point.values()), weights, create_graph=graph, materialize_grads=True
     )
     return dict(zip(point, grads, strict=True))
+
+
+def _point(p: Tensor) -> Tensor:
+    """``p``; where it is a constant, what this derivative alone is taken of: a view of a leaf.
+
+    Of a view, unlike of a leaf, torch can tell that the pass after this one does not ask for it.
+    """
+    return p if p.requires_grad else leaf(p).view_as(p)
 
 
 class Pull:

@@ -63,15 +63,31 @@ class _ConvolutionBackward(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, a: Tensor | None, b: Tensor | None) -> tuple[Any, ...]:
         gy, x, w = ctx.saved_tensors
+        for_x, for_w = _asked(ctx, 1), _asked(ctx, 2)
         ggy = gx = gw = None
         if b is not None:
             ggy = torch.conv2d(x, b, None, *ctx.sizes)
-            gx, _ = _transposed(gy, x, b, ctx.sizes, ctx.inner, False)
+            gx, _ = _transposed(gy, x, b, ctx.sizes, ctx.inner and for_x, False)
         if a is not None:
             more = torch.conv2d(a, w, None, *ctx.sizes)
             ggy = more if ggy is None else ggy.add_(more)
-            _, gw = _transposed(gy, a, w, ctx.sizes, False, True)
+            _, gw = _transposed(gy, a, w, ctx.sizes, False, for_w)
         return ggy, gx, gw, None, None
+
+
+def _asked(ctx: Any, place: int) -> bool:
+    """Whether this backward pass goes on to what the tensor at ``place`` was computed from.
+
+    ``ctx.needs_input_grad`` says what could be asked for; a pull onto example weights alone needs
+    a third of that.
+    """
+    node = ctx.next_functions[place][0]
+    if node is None:
+        return False
+    try:
+        return bool(torch._C._will_engine_execute_node(node))
+    except RuntimeError:  # of a leaf torch does not say
+        return True
 
 
 def _transposed(
@@ -127,9 +143,11 @@ class _BatchNormBackward(torch.autograd.Function):
         gy, x, g, mean, scale, gg = ctx.saved_tensors
         one, size = torch.ones_like(g), x.numel() // len(g)
         PA, nA, _ = _projected(A, x, one, mean, scale, ctx.eps)
-        dg = (gy * PA).sum((0, 2, 3))
         dgy = torch.addcmul(_wide(C - B * scale * mean), x, _wide(B * scale))  # B n + C
         dgy.addcmul_(PA, _wide(g))
+        if not (_asked(ctx, 1) or _asked(ctx, 2)):
+            return dgy, None, None, None, None, None
+        dg = (gy * PA).sum((0, 2, 3))
         share = scale * g / size
         n = (A * _wide(-share * gg)).addcmul_(gy, _wide(B - share * nA))
         dx, _, _ = _projected(n, x, one, mean, scale, ctx.eps)

@@ -72,6 +72,30 @@ def test_batch_norm(frozen, layout):
     assert_all_close(found, expected)
 
 
+@pytest.mark.parametrize("asked", [(), (0,), (1,), (0, 1)], ids=str)
+@pytest.mark.parametrize("kind", ["convolution", "norm"])
+def test_a_second_pass_for_some_is_that_for_all(kind, asked):
+    """Asked for are the cotangent's weights and, of the primals inside the graph, some."""
+    draw = generator(3)
+    forms = {"norm": (closed_norm, plain_norm)}.get(
+        kind,
+        (lambda x, w: convolution(x, w, (1, 1), (1, 1)), lambda x, w: F.conv2d(x, w, None, 1, 1)),
+    )
+    primals = [draw(4, 3, 5, 6), draw(3) if kind == "norm" else draw(2, 3, 3, 3)]
+    primals += [draw(3)] if kind == "norm" else []
+
+    def second(function):
+        draw = generator(5)
+        inside = [p.clone().requires_grad_() * 1 for p in primals]
+        value = function(*inside)
+        weights = draw(*value.shape).requires_grad_()
+        first = torch.autograd.grad((value.tanh() * weights).sum(), inside, create_graph=True)
+        along = sum((d * draw(*d.shape)).sum() for d in first)
+        return torch.autograd.grad(along, [weights, *(inside[i] for i in asked)])
+
+    assert_all_close(*map(second, forms))
+
+
 def test_batch_norm_of_a_constant_channel():
     draw = generator(3)
     x = draw(4, 3, 5, 6)

@@ -14,7 +14,19 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lazyleap import ANIL, MAML, Batch, Exact, FirstOrder, Lazy, MetaSGD, Reptile, Task, Unrolled
+from lazyleap import (
+    ANIL,
+    MAML,
+    Batch,
+    Exact,
+    FirstOrder,
+    Lazy,
+    MetaSGD,
+    Reptile,
+    Task,
+    Unrolled,
+    Weighted,
+)
 from lazyleap.algorithms import Reweight, WeightNet, weight_net
 from lazyleap.estimators.together import Together
 from lazyleap.longtail.baselines import Fixed, class_balanced, ldam_margins
@@ -108,6 +120,19 @@ def test_a_few_shot_step_reads_no_number(estimator, optimizer):
     for i in range(2):
         assert learner.step(i, describe=False) == {}
     assert all(p.is_meta for p in learner.theta.values())
+
+
+@pytest.mark.parametrize("estimator", [Lazy(), Exact()], ids=str)
+def test_weights_of_examples_ask_nothing_of_the_classifier(estimator):
+    """Of seven convolutions: the step's gradient and the outer one, and no pull onto phi."""
+    network = ResNetCifar(4, blocks=1)
+    theta = {"eps": torch.zeros(6)}
+    batch = Weighted(torch.randn(6, 3, 16, 16), torch.arange(6) % 4)
+    classifier = {n: p.detach() for n, p in network.named_parameters()}
+    with Kernels() as kernels:
+        estimator(problem(Reweight, network, classifier), theta, [Task([batch], batch)])
+    assert kernels.calls["convolution_backward"] == 7 + 7
+    assert kernels.calls["native_batch_norm_backward"] == 7 + 7 + 7
 
 
 def weigher(name, network, estimator, stream, means):
