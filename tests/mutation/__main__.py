@@ -9,7 +9,8 @@ the tests have changed. With --only or --tests it tries a part and
 writes no report.
 
 With --again it tries those that the last recorded run of the seed left unnoticed, as they stand in
-the sources now, and records which of them are noticed; --tests names the files of tests to try.
+the sources now, and records which of them are noticed; --tests names the files of tests to try
+(then what was never tried is left out).
 """
 
 from __future__ import annotations
@@ -102,6 +103,8 @@ def main() -> None:
     if options.again:
         last = [run for run in report.recorded() if run["seed"] == options.seed][-1]
         left = [one for one in report.left(last) if fnmatch(one["file"], options.only)]
+        if options.tests != ["tests"]:  # of what no test was tried on, these would say little
+            left = [one for one in left if one["outcome"] == runner.SURVIVED]
         chosen = remaining(left, sample(sources(options.only), 10**9, 0))
         found, _ = _all(list(chosen.values()), options)
         placed = [one | {"place": p} for p, one in zip(chosen, found, strict=True)]

@@ -23,6 +23,7 @@ AREAS = {  # of files that lie in no folder of the library
 }
 SETTINGS = "settings and traits"  # all other files
 ALIVE = (runner.SURVIVED, runner.UNTRIED)
+UNSAID = {runner.SURVIVED: "Not looked at.", runner.UNTRIED: "Not tried."}
 NEVER: dict[str, Any] = {"noticed": {}}
 MADE_OF = ("lazyleap", "stages", "tests", ":!tests/mutation")
 HEAD = """\
@@ -38,7 +39,8 @@ out, two arguments or results swapped, a function left out, the other end of a s
 when a test of `make test` fails that passes without it, or when the tests do not end (*endless*:
 {limit:.0f} CPU seconds). It is tried with the likeliest {seconds:.0f} seconds of the tests that
 reach it. One that changes nothing that could be seen counts as not noticed all the same, and so
-does one that no time was left for (*untried*). Hours are of the CPU.
+does one that no time was left for (*untried*): the share is then the least that it can be. Hours
+are of the CPU.
 
 All runs, oldest first. Those that a sample left unnoticed are tried again with the tests that were
 written since (`--again`): the columns "since" say at which commit, and count them in.
@@ -98,7 +100,7 @@ def outcome(found: Sequence[dict[str, Any]], seed: int, mapped: float) -> dict[s
         counts = areas.setdefault(area(one["file"]), [0, 0])
         counts[0] += one["outcome"] not in ALIVE
         counts[1] += 1
-    kept = ("key", "file", "line", "inside", "old", "new")
+    kept = ("key", "file", "line", "inside", "old", "new", "outcome")
     alive = [{key: one[key] for key in kept} for one in survived(found)]
     return {
         "seed": seed,
@@ -180,7 +182,8 @@ def _part(run: dict[str, Any], words: dict[str, str]) -> str:
     areas = [f"| {name} | {n} | {of} |" for name, (n, of) in sorted(run["areas"].items())]
     tests, alive = run.get("since", NEVER)["noticed"], left(run)
     since = [f"{_where(one)}: {tests[place(one)]}" for one in run["survivors"] if one not in alive]
-    survivors = [f"{_where(one)}. {words.get(one['key'], 'Not looked at.')}" for one in alive]
+    why = [words.get(one["key"], UNSAID[one["outcome"]]) for one in alive]
+    survivors = [f"{_where(one)}. {word}" for one, word in zip(alive, why, strict=True)]
     return PART.format(
         seed=run["seed"],
         commit=run["commit"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 import pytest
+import yaml
 
 from tests.mutation import report
 from tests.mutation.__main__ import remaining, sample, sources
@@ -84,6 +85,14 @@ def test_what_is_left_is_found_again_at_the_nearest_line():
     gone = one | {"key": "gone"}
     found = remaining([near, far, gone], [*every, twin])
     assert found == {report.place(near): mutant, report.place(far): twin}
+
+
+def test_the_page_is_what_was_recorded_with_a_word_for_each_survivor():
+    runs, words = report.recorded(), yaml.safe_load(report.WORDS.read_text())
+    assert report.PAGE.read_text() == report.page(runs, words)
+    alive = [one for run in {run["seed"]: run for run in runs}.values() for one in report.left(run)]
+    tried = {one["key"] for one in alive if one["outcome"] == "survived"}
+    assert tried <= words.keys() <= {one["key"] for one in alive}
 
 
 def test_a_sample_is_drawn_by_its_seed_from_nearly_every_file():
