@@ -159,6 +159,14 @@ RULES = (
     Rule(r"python -m benchmarks\.fields_memory .*", (
         ("--out docs/results/", "--horizons 1,2 --layers 2 --width 4 --side 8 --out work/"),
     )),
+    Rule(r"python -m benchmarks\.gpu .*", (
+        ("--out docs/results/gpu", "--device cpu --horizons 1 --width 2 --rounds 1 --out work"),
+    )),
+    Rule(r"python -m benchmarks\.before 585f826 .*", (
+        ("585f826 --rounds 3", "HEAD --rounds 1"),
+        ("resnet32 --width 16 --batch 50 --horizons 1 --rounds 2",
+         "resnet8 --width 1 --batch 2 --horizons 1 --rounds 1"),
+    )),
     Rule(r"python -m benchmarks\.before .*", (
         ("COMMIT --rounds 3", "HEAD --rounds 1"),
         ("longtail", "longtail --horizons 1 --rounds 1 --width 1 --batch 2"),
