@@ -52,3 +52,16 @@ class Reporter:
         """Leave files and terminal whole."""
         self._ticker.close()
         self._board.close()
+
+
+class Silent:
+    """Of the processes of one training, the observer of all but the first."""
+
+    def log(self, iteration: int, metrics: Metrics) -> None:
+        """Nothing."""
+
+    def tick(self, progress: Progress, metrics: Metrics) -> None:
+        """Nothing."""
+
+    def store(self, progress: Progress, state: dict[str, Any]) -> None:
+        """Nothing."""

@@ -1,5 +1,8 @@
 """Meta-trains one run: ``python -m stages.train --params params.yaml RUN``.
 
+``torchrun --nproc-per-node 2 -m stages.train --params params.yaml RUN`` divides the tasks of each
+meta-batch among processes (:mod:`lazyleap.training.ranks`).
+
 Stopped at any moment, by a time budget or by a kill, the next call goes on from the checkpoint and
 ends with the same bytes.
 """
@@ -15,16 +18,17 @@ import torch
 import typer
 
 from lazyleap.datasets.store import load as load_data
-from lazyleap.errors import DivergedError
+from lazyleap.errors import DivergedError, InputError
 from lazyleap.kind import Kind
 from lazyleap.setting import Setting
 from lazyleap.training import checkpoint
 from lazyleap.training.loop import Learner, Plan, Progress, fit
+from lazyleap.training.ranks import Divisible, Ranks, joined
 from stages import folders, machine, scratch
 from stages.board import Board
 from stages.finish import finish
 from stages.inputs import Inputs
-from stages.observer import Reporter
+from stages.observer import Reporter, Silent
 from stages.program import Params, Traceback, run
 
 MaxSeconds = Annotated[
@@ -46,15 +50,31 @@ def main(
     scratch.end_with_parent()
     data = load_data(folders.images(setting.grid, setting.task_name, "train"))
     mark = scratch.fingerprint(inputs.digest, data.folder.parent)
-    with scratch.claimed(folders.scratch(setting.grid, name, mark)) as work:
+    place = folders.scratch(setting.grid, name, mark)
+    with joined(device) as ranks, scratch.claimed(place, wanted=ranks.first) as work:
         kind = inputs.server
         learner = kind.learner(setting, data, device)
-        progress = train(setting, kind, learner, work, max_seconds, device)
+        divide(setting, learner, ranks)
+        progress = train(setting, kind, learner, work, max_seconds, device, ranks)
+        if not ranks.first:
+            return
         facts = machine.describe(device, setting.threads, inputs.origin, inputs.extensions)
-        facts["engine"] = getattr(learner, "engine", "loop")
+        facts |= {"engine": getattr(learner, "engine", "loop"), "processes": ranks.count}
         classes = kind.classes(setting, data)
         finish(inputs.parameters, setting, classes, data, progress, work, facts)
         shutil.rmtree(work)
+
+
+def divide(setting: Setting, learner: Learner, ranks: Ranks) -> None:
+    """Let each rank take its part of a meta-batch; InputError where there is no such part."""
+    if ranks.count == 1:
+        return
+    if not isinstance(learner, Divisible):
+        raise InputError(
+            f"{setting.name}: a {setting.algorithm} training takes its steps in one process, not "
+            f"in {ranks.count}: its steps hold no meta-batch of tasks to divide"
+        )
+    learner.divide(ranks)
 
 
 def train(
@@ -64,10 +84,11 @@ def train(
     work: Path,
     max_seconds: float | None,
     device: torch.device,
+    ranks: Ranks,
 ) -> Progress:
     """Train from the checkpoint in ``work``, or from the start."""
     progress = Progress()
-    if found := checkpoint.load(work / "checkpoint.pt", device):
+    if found := checkpoint.load(work / "checkpoint.pt", device, ranks):
         progress, state = found
         progress.resumed += 1
         learner.load_state(state)
@@ -80,6 +101,8 @@ def train(
         max_seconds,
         seed=setting.seed,
     )
+    if not ranks.first:
+        return fit(learner, plan, progress, Silent(), ranks)
     board = Board(work / "tensorboard", progress.iteration)
     store = partial(checkpoint.save, work / "checkpoint.pt")
     look = partial(kind.preview, learner)
@@ -88,7 +111,7 @@ def train(
         for tag, cells in kind.pictures(learner).items():
             board.pictures(tag, cells)
     try:
-        return fit(learner, plan, progress, reporter)
+        return fit(learner, plan, progress, reporter, ranks)
     except DivergedError as error:
         raise DivergedError(f"{setting.name}: {error}; lower {_knobs(setting)}") from error
     finally:

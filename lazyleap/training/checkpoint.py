@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from lazyleap.errors import InputError, short
 from lazyleap.files import storing
 from lazyleap.training.loop import Progress
+from lazyleap.training.ranks import Ranks
 
 HEAD = b"lazyleap checkpoint "  # then the sha256 of what follows, in hex, and a new line
 HEX = 64
@@ -40,17 +42,25 @@ def save(path: Path, progress: Progress, state: dict[str, Any]) -> None:
         beside.replace(path)
 
 
-def load(path: Path, device: torch.device) -> tuple[Progress, dict[str, Any]] | None:
-    """What :func:`save` wrote, or None where there is nothing.
+def load(
+    path: Path, device: torch.device, ranks: Ranks | None = None
+) -> tuple[Progress, dict[str, Any]] | None:
+    """What :func:`save` wrote, or None where there is nothing; the first of ``ranks`` looks.
 
     Raises:
         InputError: if the file is there but is no checkpoint, or a bit of it is not as written.
     """
-    if not path.exists():
+    ranks = ranks or Ranks()
+    stored = ranks.told(path.read_bytes() if ranks.first and path.exists() else None)
+    if stored is None:
         return None
     try:
+<<<<<<< HEAD
         packed = io.BytesIO(_checked(path.read_bytes()))
         content = torch.load(packed, map_location=device, weights_only=True)
+=======
+        content = torch.load(BytesIO(stored), map_location=device, weights_only=True)
+>>>>>>> 228031c (One training over several processes or GPUs: the tasks of a meta-batch over torchrun's ranks, one all-reduce)
         return Progress(**content["progress"]), content["state"]
     except Exception as error:  # torch raises a dozen kinds for a broken file
         raise InputError(

@@ -16,6 +16,7 @@ from lazyleap.errors import DivergedError, InputError, OutOfTimeError
 from lazyleap.noted import PREFIX
 from lazyleap.seeding import seed_torch
 from lazyleap.statistics import Score, marked
+from lazyleap.training.ranks import Ranks
 from lazyleap.trees import not_finite
 
 Metrics = dict[str, float]
@@ -122,8 +123,12 @@ class Observer(Protocol):
         ...
 
 
-def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) -> Progress:
+def fit(
+    learner: Learner, plan: Plan, progress: Progress, observer: Observer, ranks: Ranks | None = None
+) -> Progress:
     """Train until ``plan.iterations``, from ``progress`` on; ``plan.keep`` is kept.
+
+    Of several ``ranks`` the first alone validates, observes and knows what is kept.
 
     Of no iterations at all the start is validated and kept: an untrained control.
 
@@ -135,7 +140,9 @@ def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) ->
         OutOfTimeError: when the time budget ends first; the state is stored.
     """
     deadline = time.monotonic() + (plan.max_seconds or math.inf)
-    stored, shown = time.monotonic(), Metrics()
+    stored, shown, ranks = time.monotonic(), Metrics(), ranks or Ranks()
+    if not ranks.first:
+        return _follow(learner, plan, progress, ranks)
     if not plan.iterations:
         _validate(learner, plan, progress, observer)
     while progress.iteration < plan.iterations:
@@ -151,8 +158,10 @@ def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) ->
             observer.log(i, metrics | {"cost/seconds": seconds, "cost/peak_memory_mib": memory})
         validated = _validate(learner, plan, progress, observer)
         late = time.monotonic() > deadline and progress.iteration < plan.iterations
+        late = ranks.told(late) if plan.max_seconds else late
         if validated or late or time.monotonic() - stored > plan.checkpoint_seconds:
             _require_finite(learner, i)
+            progress.cpu_seconds += ranks.cpu_elsewhere()
             observer.store(progress, learner.state())
             stored = time.monotonic()
         if late:
@@ -160,6 +169,17 @@ def fit(learner: Learner, plan: Plan, progress: Progress, observer: Observer) ->
                 f"the time budget of {plan.max_seconds:g} s ended after {progress.iteration} of "
                 f"{plan.iterations} iterations; run again to go on from there"
             )
+    return progress
+
+
+def _follow(learner: Learner, plan: Plan, progress: Progress, ranks: Ranks) -> Progress:
+    """The steps of :func:`fit`, for as long as the first rank goes on."""
+    while progress.iteration < plan.iterations:
+        i = progress.iteration
+        timed_step(learner, plan, progress, i % plan.log_every == 0 or i + 1 == plan.iterations)
+        progress.iteration = i + 1
+        if plan.max_seconds and ranks.told(False):
+            break
     return progress
 
 

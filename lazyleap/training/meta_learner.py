@@ -12,6 +12,7 @@ from lazyleap.estimators import Estimator, MetaGradient, Path
 from lazyleap.estimators.together import Engine, Together
 from lazyleap.training.loop import Metrics
 from lazyleap.training.outer import OuterOptimizer, OuterOptions
+from lazyleap.training.ranks import Ranks
 from lazyleap.training.watch import Watch
 from lazyleap.trees import Tree, dot, norm, subtract
 
@@ -46,6 +47,12 @@ class MetaLearner:
         self._scored, self.held_out = scored, held_out
         self.sample, self.accuracy, self._score = sample, accuracy, score
         self._outer, self._watch = OuterOptimizer(theta, outer), Watch()
+        self._ranks = Ranks()
+
+    def divide(self, ranks: Ranks) -> None:
+        """From now on take only this rank's tasks of a meta-batch; see :class:`Ranks`."""
+        ranks.share(self.sample(0))  # refused before any work
+        self._ranks = ranks
 
     @property
     def engine(self) -> Engine:
@@ -59,16 +66,18 @@ class MetaLearner:
 
     def step(self, iteration: int, *, describe: bool) -> Metrics:
         """One meta-iteration; with ``describe`` what the log wants to know of it."""
-        tasks = self.sample(iteration)
-        theta = self.theta
-        meta = self.estimator(self.problem, theta, tasks)
+        batch = self.sample(iteration)
+        tasks = self._ranks.share(batch)
+        part, theta = len(tasks) / len(batch), self.theta
+        meta = self._ranks.mean(self.estimator(self.problem, theta, tasks), theta, part)
         length = norm(meta.grad)
         seen = {"train/outer_loss": meta.loss, "train/meta_gradient_norm": length}
         alive = self._watch.see(iteration, seen)
         lr = self._outer.move(iteration, meta.grad, length, alive)
         if not describe:
             return {}
-        return self._watch.read() | {"train/outer_lr": lr} | self._describe(theta, tasks, meta)
+        described = self._ranks.average(self._describe(theta, tasks, meta), part)
+        return self._watch.read() | {"train/outer_lr": lr} | described
 
     def _describe(self, theta: Tree, tasks: Sequence[Task], meta: MetaGradient) -> Metrics:
         scores = [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-WORDS = r"(?:make|dvc|python|pip|npm|git|cd|tensorboard|prefect|lazyleap)"
+WORDS = r"(?:make|dvc|python|pip|npm|git|cd|tensorboard|prefect|lazyleap|torchrun)"
 INDENTED = re.compile(rf"^    ({WORDS} .*(?:\\\n.*)*)$", re.MULTILINE)
 INLINE = re.compile(rf"`({WORDS} [^`]+)`")
 

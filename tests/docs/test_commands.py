@@ -89,6 +89,7 @@ RULES = (
     Rule(r"git (checkout dvc\.lock|status|diff dvc\.lock)"),
     Rule(r"dvc status"),
     Rule(r"python -m stages\.train RUN --traceback", (("RUN", LEARNED),)),
+    Rule(r"torchrun --standalone .* -m stages\.train RUN", (("RUN", LEARNED),)),
     Rule(r"lazyleap COMMAND --help", (("COMMAND", "run"),)),
     Rule(r"prefect gcl update gpu --limit 2", before="prefect gcl create gpu --limit 1"),
     Rule(r"python -m pipeline"),
