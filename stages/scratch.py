@@ -35,18 +35,13 @@ def claimed(folder: Path, wanted: bool = True) -> Iterator[Path]:
         InputError: if another process is at work in it.
         DiskError: if it cannot be made.
     """
-<<<<<<< HEAD
+    if not wanted:
+        yield folder
+        return
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("w")
     with lock:
-=======
-    if not wanted:
-        yield folder
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
->>>>>>> 228031c (One training over several processes or GPUs: the tasks of a meta-batch over torchrun's ranks, one all-reduce)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -14,13 +14,15 @@ from lazyleap.models.layout import channels_last
 class Pixels:
     """Images as the network sees them, ``(pixels / 255 - mean) / std``, gathered on a device.
 
-    They are kept as bytes and normalised, in torch's default dtype, when asked for.
+    They are kept as bytes and normalised, in torch's default dtype, when asked for. On a CPU the
+    bytes are those of ``images``, not a copy: of a prepared data set, its file's. So it may be larger
+    than memory, and processes that train on it share the page cache.
     """
 
     def __init__(
         self, images: ImageSet, mean: list[float], std: list[float], device: torch.device
     ) -> None:
-        self._bytes = torch.from_numpy(np.array(images.images)).to(device)
+        self._bytes = torch.from_numpy(np.ascontiguousarray(images.images)).to(device)
         self._mean = torch.tensor(mean, device=device).view(1, -1, 1, 1)
         self._std = torch.tensor(std, device=device).view(1, -1, 1, 1)
 

@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +50,12 @@ def load(
         InputError: if the file is there but is no checkpoint, or a bit of it is not as written.
     """
     ranks = ranks or Ranks()
-    stored = ranks.told(path.read_bytes() if ranks.first and path.exists() else None)
-    if stored is None:
-        return None
     try:
-<<<<<<< HEAD
-        packed = io.BytesIO(_checked(path.read_bytes()))
+        stored = ranks.told(path.read_bytes() if ranks.first and path.exists() else None)
+        if stored is None:
+            return None
+        packed = io.BytesIO(_checked(stored))
         content = torch.load(packed, map_location=device, weights_only=True)
-=======
-        content = torch.load(BytesIO(stored), map_location=device, weights_only=True)
->>>>>>> 228031c (One training over several processes or GPUs: the tasks of a meta-batch over torchrun's ranks, one all-reduce)
         return Progress(**content["progress"]), content["state"]
     except Exception as error:  # torch raises a dozen kinds for a broken file
         raise InputError(
