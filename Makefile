@@ -12,7 +12,7 @@ docs := $(VENV)-docs
 
 export NAME  # the shell takes it from its environment, never as a part of its own words
 
-.PHONY: help run test test-system mutants bench check ui grid docs docs-tools setup
+.PHONY: help run test test-system mutants faults bench check ui grid docs docs-tools setup
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -29,6 +29,9 @@ test-system: setup  ## the slow tests: end to end, by DVC, Prefect and a browser
 
 mutants: setup  ## how many of 400 small faults the tests notice: an hour; goes on where it stopped
 	@OMP_NUM_THREADS=1 $(python) -m tests.mutation $(ARGS)
+
+faults: setup  ## thousands of spoilt files, hundreds of kills: hours; goes on where it stopped
+	@OMP_NUM_THREADS=1 $(python) -m tests.faults $(ARGS)
 
 bench: setup  ## beside higher, torchopt, torch-maml (pip install '.[bench]' --no-deps): 15 minutes
 	@OMP_NUM_THREADS=1 $(python) -m benchmarks.peers $(ARGS)

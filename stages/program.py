@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ Traceback = Annotated[bool, typer.Option("--traceback", help="show where an erro
 
 def run(command: Callable[..., None]) -> None:
     """Run ``command`` as a typer program; a foreseen error is one sentence and an exit code."""
+    threading.excepthook = _in_thread
     try:
         typer.run(_storing(command))
     except (InputError, DiskError, DivergedError, OutOfTimeError) as error:
@@ -30,6 +32,12 @@ def run(command: Callable[..., None]) -> None:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         sys.exit(_code(error))
+
+
+def _in_thread(what: threading.ExceptHookArgs) -> None:
+    """Say nothing of what TensorBoard's thread raises when the disk refuses: the main one does."""
+    if not (isinstance(what.exc_value, OSError) and what.exc_value.errno in REFUSALS):
+        threading.__excepthook__(what)
 
 
 def _storing(command: Callable[..., None]) -> Callable[..., None]:

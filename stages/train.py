@@ -24,7 +24,7 @@ from lazyleap.setting import Setting
 from lazyleap.training import checkpoint
 from lazyleap.training.loop import Learner, Plan, Progress, fit
 from lazyleap.training.ranks import Divisible, Ranks, joined
-from stages import folders, machine, scratch
+from stages import folders, machine, scratch, stored
 from stages.board import Board
 from stages.finish import finish
 from stages.inputs import Inputs
@@ -62,7 +62,8 @@ def main(
         facts |= {"engine": getattr(learner, "engine", "loop"), "processes": ranks.count}
         classes = kind.classes(setting, data)
         finish(inputs.parameters, setting, classes, data, progress, work, facts)
-        shutil.rmtree(work)
+        if not stored.by_dvc():  # else the report does it, once DVC has stored the outs
+            shutil.rmtree(work)
 
 
 def divide(setting: Setting, learner: Learner, ranks: Ranks) -> None:

@@ -61,7 +61,7 @@ FRUIT, SHOP = (f"{FRUIT} && {SMALLER.format('fruit')}", f"{SHOP} && {SMALLER.for
 LEAST_ASKED = "models/ours.onnx few --budget 20 --count 2"
 OURS = (("models/ours.onnx photos --budget 1000", LEAST_ASKED), ("MODEL.onnx IMAGES", LEAST_ASKED))
 RULES = (
-    Rule(r"make (test|test-system|check|mutants|bench|docs|setup)|make VENV=path test"),
+    Rule(r"make (test|test-system|check|mutants|faults|bench|docs|setup)|make VENV=path test"),
     Rule(r"python -m tests\.mutation .*"),
     Rule(r"pip install (\.|'lazyleap\[pipeline\]')|npm ci --prefix tests/report"),
     Rule(r"cd examples/web && npm ci && npm start"),
