@@ -15,8 +15,8 @@ class Pixels:
     """Images as the network sees them, ``(pixels / 255 - mean) / std``, gathered on a device.
 
     They are kept as bytes and normalised, in torch's default dtype, when asked for. On a CPU the
-    bytes are those of ``images``, not a copy: of a prepared data set, its file's. So it may be larger
-    than memory, and processes that train on it share the page cache.
+    bytes are those of ``images``, not a copy: of a prepared data set, its file's. So it may be
+    larger than memory, and processes that train on it share the page cache.
     """
 
     def __init__(

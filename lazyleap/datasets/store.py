@@ -169,7 +169,7 @@ def _array(path: Path, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     if not path.is_file():
         raise InputError(f"{path} is missing: prepare the dataset again")
     try:
-        array: Any = np.load(path, mmap_mode="c")  # torch wants it writable; the file stays as it is
+        array: Any = np.load(path, mmap_mode="c")  # writable, as torch wants; the file stays
     except Exception as error:  # numpy parses the header as Python, which raises any
         raise InputError(f"{path} is truncated or not an array: {short(error)}") from error
     if not isinstance(array, np.ndarray):

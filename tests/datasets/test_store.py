@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
+from lazyleap.datasets.pixels import Pixels
 from lazyleap.datasets.store import ImageSet, digest, load, moments, save
 from lazyleap.errors import InputError
 
@@ -140,3 +142,14 @@ def test_wrong_arrays_are_refused_before_anything_is_written(tmp_path, part):
     with pytest.raises(InputError):
         save(tmp_path / "made", {"train": part}, {})
     assert not list(tmp_path.iterdir())
+
+
+def test_training_reads_from_the_map_and_leaves_the_file_as_it_is(folder):
+    """Data may be larger than memory: no copy of it, and nothing that is written reaches it."""
+    part, before = load(folder).split("train"), (folder / "train_images.npy").read_bytes()
+    pixels = Pixels(part, [0.0], [1 / 255], torch.device("cpu"))
+    chosen = np.array([4, 0])
+    np.testing.assert_array_equal(pixels[chosen].numpy().round(), image_set(0).images[chosen])
+    part.images[4] = 7  # seen by whoever shares the map, and by nobody else
+    assert (pixels[chosen[:1]].round() == 7).all()
+    assert (folder / "train_images.npy").read_bytes() == before
