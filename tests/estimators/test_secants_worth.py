@@ -10,10 +10,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lazyleap import MAML, Batch, Exact, Lazy, Task, adapt
+from lazyleap.bilevel import linearize
 from lazyleap.datasets import glyphs
 from lazyleap.datasets.options import Distortion
 from lazyleap.fidelity import compare
 from lazyleap.models import Conv4, functional
+from lazyleap.trees import dot, norm
 
 DISTORTION = Distortion(rotation=15.0, shear=0.15, scale=0.2, shift=0.05, stroke=0.5, noise=0.15)
 W0 = 30.0  # of the sine layers
@@ -76,6 +78,26 @@ def test_the_gradient_of_fields_points_more_nearly_as_the_exact_one():
     found = cosines(made, theta, fields(16, K)[:8])
     assert found["one leap, start, secants"] > found["one leap, start"] + 0.1
     assert found["3 leaps, secants"] > found["3 leaps"] + 0.1
+
+
+@pytest.mark.parametrize("rate", [0.002, 0.01])
+def test_the_smallest_factor_is_below_zero_where_rate_times_curvature_exceeds_one(rate):
+    made, theta, (task, *_) = problem(rate), sirens(32), fields(16, K)
+    found = float(Lazy(rest="secants")(made, theta, [task]).noted["leap/min_factor"])
+    true = min(1 - rate * largest_curvature(made, theta, task.inner[0], j) for j in (0, 2, 4))
+    assert (true < 0) == (found < 0) == (rate == 0.01)
+
+
+def largest_curvature(made, theta, batch, steps: int) -> float:
+    """By power iteration at the student's point after so many steps."""
+    phi = adapt(made, theta, batch, steps)
+    _, pull = linearize(lambda p: made.inner_grad(p, theta, batch), phi, keep=True)
+    v, top = {n: torch.ones_like(p) for n, p in phi.items()}, 0.0
+    for _ in range(60):
+        (product,) = pull(v)
+        top = float(dot(v, product) / dot(v, v))
+        v = {n: p / norm(product) for n, p in product.items()}
+    return top
 
 
 @pytest.mark.slow
