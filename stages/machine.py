@@ -38,6 +38,16 @@ def describe(chosen: torch.device, threads: int, *inputs: str) -> dict[str, Any]
         "dirty": bool(changed),
         "uncommitted": changed,
         "command": shlex.join(["python", "-m", _module(), *sys.argv[1:]]),
+        **(_rounding() if chosen.type == "cuda" else {}),
+    }
+
+
+def _rounding() -> dict[str, bool]:
+    """What on a GPU two runs may differ by: torch's own settings, which nothing here changes."""
+    return {
+        "tf32_products": torch.backends.cuda.matmul.allow_tf32,
+        "tf32_convolutions": torch.backends.cudnn.allow_tf32,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from stages import machine, provenance
 from tests.conftest import git
@@ -72,3 +73,20 @@ def test_outside_of_a_repository_nothing_is_claimed(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert provenance.stamp() == "unknown"
+
+
+@pytest.mark.parametrize("products", [False, True])
+def test_a_record_of_a_gpu_says_how_it_rounds(
+    monkeypatch: pytest.MonkeyPatch, products: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = products
+    try:
+        record = machine.describe(torch.device("cuda"), 1)
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
+    assert record["tf32_products"] is products
+    assert record["tf32_convolutions"] is torch.backends.cudnn.allow_tf32
+    assert record["deterministic"] is False
+    assert "deterministic" not in machine.describe(torch.device("cpu"), 1)
