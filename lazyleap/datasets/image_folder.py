@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -120,9 +121,7 @@ def _check_count(folder: Path, least: int) -> None:
 
 
 def _read_split(classes: list[Path], options: ImageFolder) -> ImageSet:
-    parts = [
-        images.stack(images.files(folder), options.size, options.channels, crop=False)
-        for folder in classes
-    ]
+    parts = [images.files(folder) for folder in classes]
     labels = np.repeat(np.arange(len(parts)), [len(part) for part in parts]).astype(np.int64)
-    return ImageSet(np.concatenate(parts), labels, tuple(folder.name for folder in classes))
+    every = images.stack(chain(*parts), options.size, options.channels, crop=False)
+    return ImageSet(every, labels, tuple(folder.name for folder in classes))

@@ -6,6 +6,7 @@ et al. (ICLR 2018) names classes. ImageNet may not be passed on, so the images s
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -100,9 +101,7 @@ def _class_images(source: Path, wordnet: str) -> list[Path]:
 
 
 def _read_split(classes: Classes, options: ImageNet) -> ImageSet:
-    parts = [
-        images.stack(paths[: options.images_per_class], options.size, 3, crop=True)
-        for paths in classes.values()
-    ]
+    parts = [paths[: options.images_per_class] for paths in classes.values()]
     labels = np.repeat(np.arange(len(parts)), [len(part) for part in parts]).astype(np.int64)
-    return ImageSet(np.concatenate(parts), labels, tuple(classes))
+    every = images.stack(chain(*parts), options.size, 3, crop=True)
+    return ImageSet(every, labels, tuple(classes))

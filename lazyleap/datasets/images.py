@@ -80,8 +80,12 @@ def opened(file: Path | BinaryIO, called: str) -> Iterator[Image.Image]:
 def stack(
     paths: Iterable[Path], size: int, channels: Literal[1, 3], crop: bool
 ) -> NDArray[np.uint8]:
-    """Decode several: [N, channels, size, size]."""
-    return np.stack([decode(path, size, channels, crop) for path in paths])
+    """Decode several: [N, channels, size, size]. Cost: holds them once."""
+    known = list(paths)
+    found = np.empty((len(known), channels, size, size), np.uint8)
+    for row, path in zip(found, known, strict=True):
+        row[:] = decode(path, size, channels, crop)
+    return found
 
 
 def _flatten(image: Image.Image, mode: str) -> Image.Image:

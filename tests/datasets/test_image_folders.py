@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from lazyleap.datasets import options, read
+from lazyleap.datasets import images, options, read
 from lazyleap.errors import InputError
 
 
@@ -258,3 +259,21 @@ def test_tieredimagenet_names_a_missing_class(imagenet):
         (imagenet / f"{split}.csv").write_text("n04,n99\n")
     with pytest.raises(InputError, match=r"class folder .*n04 is missing"):
         read_imagenet(imagenet, "tieredimagenet")
+
+
+def test_reading_holds_the_images_once(tmp_path):
+    """Not a list of them, then one array a class, then one of all."""
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        for i in range(4):
+            Image.new("RGB", (4, 4), (i, 0, 0)).save(folder / f"{i}.png")
+    tracemalloc.start()
+    try:
+        paths = [path for name in ("a", "b") for path in images.files(tmp_path / name)] * 25
+        found = images.stack(paths, 64, 3, crop=False)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found[3, 0].max() == 3
+    assert peak < 1.4 * found.nbytes
