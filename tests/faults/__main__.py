@@ -59,6 +59,8 @@ def readers(tally: Tally, count: int, end: float) -> None:
             if not left:
                 return
             for name in left:
+                if time.monotonic() > end:
+                    return
                 first = tally.done(name)
                 fault = ""
                 try:
