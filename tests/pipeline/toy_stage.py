@@ -34,9 +34,10 @@ def outs() -> None:
         write(folders.images(GRID, KEY, "train"), data_txt=KEY)
         write(folders.images(GRID, KEY, "test"), data_txt=KEY)
     elif STAGE == "train":
-        time.sleep(float(os.environ.get("TOY_SECONDS", 0)))
-        with Path("toy.trained").open("a") as file:
-            file.write(f"{KEY}\n")
+        if seconds := os.environ.get("TOY_SECONDS"):
+            time.sleep(float(seconds))
+            with Path("toy.trained").open("a") as file:
+                file.write(f"{KEY}\n")
         write(folders.trained(GRID, KEY), setting_json=json.dumps(PARAMS["parameters"]))
         write(folders.record(GRID, KEY), record_json=json.dumps({"at": time.time()}))
     elif STAGE == "evaluate":
