@@ -26,7 +26,7 @@ def view(setting: Setting, stage: str) -> dict[str, Any]:
     """
     algorithm, options = setting.algorithm_class, setting.algorithm_options.model_dump(mode="json")
     found = {
-        **{key: getattr(setting, key) for key in PLAIN},
+        **{key: plain(getattr(setting, key)) for key in PLAIN},
         **{key: plain(getattr(setting, key)) for key in MORE[stage]},
         **_of_run(setting, task_view(setting.task, stage)),
         "algorithm_class": place(algorithm),
@@ -50,9 +50,9 @@ def _of_run(setting: Setting, seen: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A tuple as a list, any other mapping as a dict."""
+    """A tuple as a list, in it too; any other mapping as a dict."""
     if isinstance(value, tuple):
-        return list(value)
+        return [plain(part) for part in value]
     return dict(value) if isinstance(value, Mapping) else value
 
 
