@@ -163,3 +163,18 @@ def test_more_coordinates_than_there_are() -> None:
     for name in ("coordinates", "follow"):
         with pytest.raises(InputError, match=f"{name} 85 of images with 84"):
             attack(predicted("l2", **{name: 85}), "l2")
+
+
+def test_only_the_first_fine_tuning_may_fail_all_copies(monkeypatch) -> None:
+    search, told = predicted("l2"), []
+
+    def restart(self, phi, images, first):
+        told.append(first)
+        return real(self, phi, images, first)
+
+    real = type(search)._restart
+    monkeypatch.setattr(type(search), "_restart", restart)
+    attack(search, "l2")
+    assert told[0]
+    assert len(told) > 1
+    assert not any(told[1:])

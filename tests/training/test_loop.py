@@ -179,3 +179,7 @@ def test_a_break_or_logging_changes_nothing_of_what_is_drawn_by_chance():
     assert first.count.item() == whole
     assert drawn(log_every=1, validate_every=2) == whole
     assert drawn(seed=1) != whole
+
+
+def test_before_anything_is_validated_the_start_is_the_best():
+    assert (Progress().iteration, Progress().best_iteration, Progress().resumed) == (0, 0, 0)
