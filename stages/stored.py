@@ -6,6 +6,7 @@ Read from DVC's files alone: stages run without DVC, and then there is nothing t
 from __future__ import annotations
 
 import configparser
+import hashlib
 import json
 import os
 import shutil
@@ -19,11 +20,28 @@ from lazyleap.errors import DiskError, InputError, short
 from stages import folders
 
 DVC = Path(".dvc")
+MADE = "made"  # beside a checkpoint: the digest of what it ended in
 
 
 def by_dvc() -> bool:
     """Whether DVC started this stage."""
     return "DVC_STAGE" in os.environ
+
+
+def note(work: Path, result: Path) -> None:
+    """Leave in ``work`` the digest by which DVC will store ``result``."""
+    digest = hashlib.md5(result.read_bytes(), usedforsecurity=False)
+    (work / MADE).write_text(digest.hexdigest())
+
+
+def forget(work: Path) -> None:
+    """Empty ``work`` if what was finished in it is stored: who asks again wants it made anew."""
+    made = work / MADE
+    if not made.is_file() or not _file(made.read_text()).is_file():
+        return
+    for path in (made, work / "checkpoint.pt"):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(work / "tensorboard", ignore_errors=True)
 
 
 def settle(lock: Path, grid: str, runs: list[str]) -> None:

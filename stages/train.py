@@ -52,6 +52,8 @@ def main(
     mark = scratch.fingerprint(inputs.digest, data.folder.parent)
     place = folders.scratch(setting.grid, name, mark)
     with joined(device) as ranks, scratch.claimed(place, wanted=ranks.first) as work:
+        if ranks.first:
+            stored.forget(work)
         kind = inputs.server
         learner = kind.learner(setting, data, device)
         divide(setting, learner, ranks)
@@ -62,7 +64,9 @@ def main(
         facts |= {"engine": getattr(learner, "engine", "loop"), "processes": ranks.count}
         classes = kind.classes(setting, data)
         finish(inputs.parameters, setting, classes, data, progress, work, facts)
-        if not stored.by_dvc():  # else the report does it, once DVC has stored the outs
+        if stored.by_dvc():  # the report removes it, once DVC has stored the outs
+            stored.note(work, folders.trained(setting.grid, name) / "theta.safetensors")
+        else:
             shutil.rmtree(work)
 
 
