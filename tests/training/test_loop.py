@@ -118,6 +118,12 @@ def test_a_budget_that_is_not_spent_stops_nothing():
     assert run(max_seconds=600)[0].iteration == 14
 
 
+def test_at_the_very_end_of_the_budget_it_is_not_over(monkeypatch):
+    clock = iter([0.0])  # as it begins; then the last moment, for ever
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock, 8.0))
+    assert run(max_seconds=8.0)[0].iteration == 14
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_ends_it(value):
     learner = Counter(at7=value)
