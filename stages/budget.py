@@ -23,7 +23,7 @@ from lazyleap.places import at
 from lazyleap.setting import Setting
 from lazyleap.settings import Settings, load, resolve
 from lazyleap.training.loop import Plan
-from lazyleap.yamledit import put
+from lazyleap.yamledit import put_all
 from stages import folders, machine
 from stages.program import Params, Traceback, run
 
@@ -116,11 +116,12 @@ def timing(setting: Setting) -> Timing:
 
 def write(path: Path, shares: list[Share]) -> None:
     """Put the counts into the runs, all at once."""
-    text = path.read_text()
-    for one in shares:
-        for name in one.runs:
-            text = put(text, ("runs", name, "meta_iterations"), one.meta_iterations, path)
-    path.write_text(text)
+    counts: dict[tuple[str, ...], int] = {
+        ("runs", name, "meta_iterations"): one.meta_iterations
+        for one in shares
+        for name in one.runs
+    }
+    path.write_text(put_all(path.read_text(), counts, path))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from lazyleap import yamledit
 from lazyleap.errors import InputError
-from lazyleap.yamledit import put
+from lazyleap.yamledit import put, put_all
 from tests.conftest import ROOT
 
 PATH = Path("params.yaml")
@@ -95,3 +96,23 @@ def test_every_run_of_the_grids_can_be_given_a_budget_and_a_rate(grid):
         text = put(text, ("runs", name, "outer", "lr"), 0.01, grid)
         wanted["runs"][name] |= {"meta_iterations": 123, "outer": {"lr": 0.01}}
     assert read(text) == wanted
+
+
+def test_many_values_are_put_as_one_after_the_other_for_two_readings(monkeypatch):
+    grid = ROOT / "params.yaml"
+    text, readings = grid.read_text(), []
+    counts = {("runs", name, "meta_iterations"): i for i, name in enumerate(read(text)["runs"], 1)}
+    one_by_one = text
+    for keys, value in counts.items():
+        one_by_one = put(one_by_one, keys, value, grid)
+    parse = yamledit.parse
+    monkeypatch.setattr(yamledit, "parse", lambda *a: readings.append(a) or parse(*a))
+    assert put_all(text, counts, grid) == one_by_one
+    assert len(readings) == 2
+
+
+def test_of_many_values_two_of_one_place_meet_and_the_one_that_cannot_be_put_is_named():
+    both = put_all("runs: {one: {}}\n", {("runs", "one", "a"): 1, ("runs", "one", "b"): 2}, PATH)
+    assert read(both) == {"runs": {"one": {"a": 1, "b": 2}}}
+    with pytest.raises(InputError, match=r"^params\.yaml: b: cannot be set to 2 without"):
+        put_all("a: 1\nb: |\n  words\n", {("a",): 3, ("b",): 2}, PATH)
