@@ -20,6 +20,11 @@ def at(place: str) -> Any:
     return reduce(getattr, filter(None, name.split(".")), import_module(module))
 
 
+def made(found: Any) -> Any:
+    """What serves: of a class an instance, a module itself."""
+    return found() if isinstance(found, type) else found
+
+
 def extend(folder: Path) -> None:
     """Let modules below ``folder`` be imported, after all others."""
     path = str(folder.resolve())

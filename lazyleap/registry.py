@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from lazyleap.errors import LONGEST, InputError, nearest, short
 from lazyleap.kind import Kind
-from lazyleap.places import place
+from lazyleap.places import made, place
 
 ALGORITHMS = {
     "maml": "lazyleap.algorithms.maml:MAML",
@@ -90,8 +90,7 @@ def options_of(what: str, word: str) -> Any:
 
 def kind(name: str) -> Kind:
     """The kind of task that params.yaml calls ``name``; InputError if there is none."""
-    found = find("kind", name)
-    return cast(Kind, found() if isinstance(found, type) else found)
+    return cast(Kind, made(find("kind", name)))
 
 
 def server(name: str, stage: str) -> str:

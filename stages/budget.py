@@ -19,7 +19,7 @@ from lazyleap import registry
 from lazyleap.budget import Timing, affordable, alike, trained
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError, nearest
-from lazyleap.places import at
+from lazyleap.places import at, made
 from lazyleap.setting import Setting
 from lazyleap.settings import Settings, load, resolve
 from lazyleap.training.loop import Plan
@@ -106,8 +106,7 @@ def timing(setting: Setting) -> Timing:
     """The learner as it starts, not yet timed; InputError if its data is not prepared."""
     device = machine.device(setting.device)
     data = load_data(folders.images(setting.grid, setting.task_name, "train"))
-    kind = at(registry.server(setting.task.kind, "train"))
-    server = kind() if isinstance(kind, type) else kind
+    server = made(at(registry.server(setting.task.kind, "train")))
     options = setting.task.training
     plan = Plan(setting.meta_iterations, options.log_every, options.validate_every)
     bounds = [until for until, _ in setting.growth]

@@ -15,7 +15,7 @@ from lazyleap import registry
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError, nearest
 from lazyleap.fidelity import Fidelity, compare
-from lazyleap.places import at
+from lazyleap.places import at, made
 from lazyleap.seeding import seed_torch
 from lazyleap.setting import Setting
 from lazyleap.settings import load, resolve
@@ -62,8 +62,8 @@ def at_theta(
 ) -> list[Fidelity]:
     """The comparison at ``theta`` on the first ``count`` validation tasks of a setting."""
     data = load_data(folders.images(setting.grid, setting.task_name, "train"))
-    served = at(registry.server(setting.task.kind, "train"))
-    learner = (served() if isinstance(served, type) else served).learner(setting, data, device)
+    server = made(at(registry.server(setting.task.kind, "train")))
+    learner = server.learner(setting, data, device)
     held_out = getattr(learner, "held_out", None)
     if held_out is None:
         raise InputError(

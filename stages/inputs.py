@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from lazyleap.places import at, extend
+from lazyleap.places import at, extend, made
 from stages.contents import Content, read, written
 
 
@@ -47,5 +47,4 @@ class Inputs:
     def server(self) -> Any:
         """What serves the stage for its kind of task."""
         place = self.content["server"]
-        found = at(place) if place else None
-        return found() if isinstance(found, type) else found
+        return made(at(place)) if place else None
