@@ -59,18 +59,6 @@ def signal_group(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-def end_with_parent() -> None:
-    """End this process as soon as the one that started it is gone."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 @cache
 def _door() -> int:
     """The reading end of this process's pipe; the writing end is never closed, nor inherited."""

@@ -25,8 +25,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled
 
-from pipeline import crashed, leash
-from stages import folders
+from pipeline import crashed
+from stages import folders, scratch
 
 GPU = "gpu"  # the name of the limit; `prefect gcl update gpu --limit 2` lets two settings share it
 
@@ -49,7 +49,7 @@ def gpu_slot(device: str) -> Iterator[None]:
 def note_process() -> None:
     """Let Prefect know this flow run's process; one that a worker started does not outlive it."""
     if "PREFECT__FLOW_RUN_ID" in os.environ:
-        leash.end_with_parent()
+        scratch.end_with_starter()
     if (run := flow_run.id) is not None:
         with get_client(sync_client=True) as client:
             client.update_flow_run(run, infrastructure_pid=crashed.noted())

@@ -51,13 +51,17 @@ def claimed(folder: Path, wanted: bool = True) -> Iterator[Path]:
 
 def end_with_parent() -> None:
     """Stop when the DVC that started this stage is gone, so that no orphan trains on."""
-    if "DVC_STAGE" not in os.environ:
-        return
+    if "DVC_STAGE" in os.environ:
+        end_with_starter()
+
+
+def end_with_starter() -> None:
+    """End this process as soon as the one that started it is gone."""
     parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(1)
+            time.sleep(0.5)
         os._exit(1)  # the last checkpoint stands
 
     threading.Thread(target=watch, daemon=True).start()
