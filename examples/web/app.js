@@ -1,8 +1,8 @@
 // The page: classes to teach, images to ask about, answers.
 import { Pad, open, pixels, thumbnail } from "./images.js";
 import { Learner } from "./learner.js";
+import { $, dropped, guard, tell } from "./page.js";
 
-const $ = (id) => document.getElementById(id);
 let learner = null;
 let classes = []; // {name, examples} in the order of their labels
 const asked = [];
@@ -93,13 +93,7 @@ function panel(card, list) {
     files.value = ""; // so that the same file can be chosen again
     guard(() => read(chosen));
   });
-  for (const [kind, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
-    card.addEventListener(kind, (event) => {
-      event.preventDefault();
-      card.classList.toggle("over", over);
-      if (kind === "drop") guard(() => read([...event.dataTransfer.files]));
-    });
-  }
+  dropped(card, read);
   card.collect = add; // for the bundled examples
   card.take = take; // for a drawing that was not added
 }
@@ -172,21 +166,6 @@ function result(image, row) {
   }
   box.append(thumbnail(image, form()), list);
   return box;
-}
-
-/** Do something; what goes wrong is said on the page and leaves it as it was. */
-async function guard(action) {
-  $("alert").hidden = true;
-  try {
-    await action();
-  } catch (error) {
-    tell(error);
-  }
-}
-
-function tell(error) {
-  $("alert").textContent = error.message;
-  $("alert").hidden = false;
 }
 
 // For the console and for tests: the same learner without the page around it.

@@ -1,8 +1,8 @@
 // The page: a picture, and two fits of it side by side, drawn as they run.
 import { open, pixels, thumbnail } from "./images.js";
 import { Field, psnr } from "./field.js";
+import { $, dropped, guard, tell } from "./page.js";
 
-const $ = (id) => document.getElementById(id);
 const WAYS = ["learned", "random"];
 let field = null;
 let source = null; // what was dropped, in its own size
@@ -17,13 +17,7 @@ async function start() {
     target.value = ""; // so that the same file can be chosen again
     guard(() => take(file));
   });
-  for (const [kind, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
-    $("given").addEventListener(kind, (event) => {
-      event.preventDefault();
-      $("given").classList.toggle("over", over);
-      if (kind === "drop") guard(() => take(event.dataTransfer.files[0]));
-    });
-  }
+  dropped($("given"), ([file]) => take(file));
   $("again").addEventListener("click", () => guard(fit));
   $("stop").addEventListener("click", () => finish(atWork));
   const files = await Promise.all(["adapt", "fit"].map((n) => fetch(`bundle/fields/${n}.onnx`)));
@@ -178,21 +172,6 @@ function stroke(pen, points) {
   pen.beginPath();
   for (const [x, y] of points) pen.lineTo(x, y);
   pen.stroke();
-}
-
-/** Do something; what goes wrong is said on the page and leaves it as it was. */
-async function guard(action) {
-  $("alert").hidden = true;
-  try {
-    await action();
-  } catch (error) {
-    tell(error);
-  }
-}
-
-function tell(error) {
-  $("alert").textContent = error.message;
-  $("alert").hidden = false;
 }
 
 // For the console and for tests: the same learner without the page around it.
