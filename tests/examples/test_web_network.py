@@ -14,20 +14,18 @@ pytestmark = [pytest.mark.system, needs_browser]
 OUTSIDE = "http://outside.example/"
 
 
-def visit(site: str, log: Path, do) -> dict:
+def visit(playwright, site: str, log: Path, do) -> dict:
     """Let ``do`` act on the page at ``site``; the log of all that the browser asked and reached.
 
     Returns the addresses ``asked`` for on behalf of the site, by the page, by its workers or by
     the browser for it, and the hosts ``reached``, by whomever.
     """
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as p:
-        flags = [*FLAGS, f"--log-net-log={log}", "--net-log-capture-mode=Everything"]
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = browser.new_page()
-        page.goto(site)
-        do(page)
-        browser.close()
+    flags = [*FLAGS, f"--log-net-log={log}", "--net-log-capture-mode=Everything"]
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    page = browser.new_page()
+    page.goto(site)
+    do(page)
+    browser.close()
     content = json.loads(log.read_text())
     names = {number: name for name, number in content["constants"]["logEventTypes"].items()}
     asked, reached = set(), set()
@@ -51,8 +49,8 @@ def learn(page) -> None:
     page.wait_for_selector(".answer")
 
 
-def test_all_that_is_asked_and_reached_is_the_file_server(site, tmp_path):
-    found = visit(site, tmp_path / "log.json", learn)
+def test_all_that_is_asked_and_reached_is_the_file_server(playwright, site, tmp_path):
+    found = visit(playwright, site, tmp_path / "log.json", learn)
     assert [url for url in found["asked"] if not url.startswith(site)] == []
     assert found["reached"] == {urlsplit(site).netloc}
     kinds = {Path(urlsplit(url).path).suffix for url in found["asked"]}
@@ -63,11 +61,11 @@ def fetch(page) -> None:
     page.evaluate(f"fetch('{OUTSIDE}').catch(() => null)")
 
 
-def test_the_log_would_show_a_request_to_elsewhere(site, tmp_path):
+def test_the_log_would_show_a_request_to_elsewhere(playwright, site, tmp_path):
     """A folder's listing has no policy, as the page has: there the request is made, and seen."""
-    found = visit(f"{site}node_modules/", tmp_path / "log.json", fetch)
+    found = visit(playwright, f"{site}node_modules/", tmp_path / "log.json", fetch)
     assert OUTSIDE in found["asked"]
 
 
-def test_the_page_forbids_itself_to_ask_elsewhere(site, tmp_path):
-    assert OUTSIDE not in visit(site, tmp_path / "log.json", fetch)["asked"]
+def test_the_page_forbids_itself_to_ask_elsewhere(playwright, site, tmp_path):
+    assert OUTSIDE not in visit(playwright, site, tmp_path / "log.json", fetch)["asked"]
