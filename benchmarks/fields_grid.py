@@ -10,14 +10,14 @@ many. Meta-iterations that a file has already are kept: a budget, in CPU seconds
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from ruamel.yaml import YAML
 
+from lazyleap import yamlfile
 from lazyleap.errors import InputError
+from lazyleap.yamledit import flow
 
 Block = dict[str, Any]
 TUNING, CONFIRMATION = "neural-fields-tuning", "neural-fields"
@@ -144,8 +144,7 @@ def write(folder: Path, runs: dict[str, Block], *, words: str, test_images: int)
     text = HEAD.format(grid=folder.name, words=words, test_images=test_images)
     for name, block in runs.items():
         given = {"task": "cifar-10-fields", "algorithm": "maml", **block}
-        said = (f"{key}: {json.dumps(value).strip(chr(34))}" for key, value in given.items())
-        text += f"  {name}:\n    {{{', '.join(said)}}}\n"
+        text += f"  {name}:\n    {flow(given)}\n"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_text(text)
 
@@ -155,7 +154,7 @@ def _iterations(into: str) -> dict[str, int]:
     path = Path(into) / TUNING / "params.yaml"
     if not path.exists():
         return {}
-    runs = YAML(typ="safe").load(path)["runs"]
+    runs = yamlfile.read(path)["runs"]
     return {name: block.get("meta_iterations", 1) for name, block in runs.items()}
 
 

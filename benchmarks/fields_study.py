@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import typer
 
@@ -151,8 +152,7 @@ def confirmed_table(runs: Sequence[Finished]) -> str:
 
 
 def _over_seeds(one: Candidate, metric: str) -> dict[str, float]:
-    values = pd.Series([run.items.values[metric].mean() for run in one.runs]).to_numpy()
-    return interval(values)
+    return interval(np.array([run.items.values[metric].mean() for run in one.runs]))
 
 
 def pairs_table(pairs: Sequence[tuple[str, Comparison]]) -> str:
