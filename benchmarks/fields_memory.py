@@ -177,7 +177,7 @@ def main(
     width: int = 256,
     side: Annotated[int, typer.Option(help="pixels of the image a side")] = 178,
     limit_gb: Annotated[float, typer.Option(help="memory a process may have")] = 12.0,
-    who: Annotated[str, typer.Option(help="those whose names match, anew")] = "",
+    who: Annotated[str, typer.Option(help="measure again only those whose names match")] = "",
     cell: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Measure, print and write memory.csv and memory.json."""
@@ -196,15 +196,15 @@ def main(
         "largest_gap_float64": gaps,
         **{"who": names, "layers": layers, "width": width, "side": side, "limit_gb": limit_gb},
     }
-    write(Path(out), table, facts, anew=not who)
+    write(Path(out), table, facts, replace=not who)
 
 
-def write(folder: Path, table: pd.DataFrame, facts: dict[str, Any], *, anew: bool) -> None:
-    """Numbers and facts; beside those of others that are there, unless ``anew``."""
+def write(folder: Path, table: pd.DataFrame, facts: dict[str, Any], *, replace: bool) -> None:
+    """Numbers and facts; beside those of others that are there, unless these ``replace`` them."""
     folder.mkdir(parents=True, exist_ok=True)
     numbers, said = folder / "memory.csv", folder / "memory.json"
     kept: list[Any] = []
-    if not anew and numbers.exists():
+    if not replace and numbers.exists():
         old = pd.read_csv(numbers)
         table = pd.concat([old, table]).drop_duplicates(["who", "horizon"], keep="last")
         kept = json.loads(said.read_text())

@@ -200,7 +200,7 @@ def main(out: Out = "docs/results") -> None:
 
 
 def fill(page: Path, tables: str) -> None:
-    """What stands between the marks of a page, anew.
+    """Replace what stands between the marks of a page.
 
     Raises:
         InputError: if there is no such page, or it has no marks.

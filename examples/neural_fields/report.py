@@ -81,7 +81,7 @@ def _strips(task: FieldTask, groups: Sequence[Group], i: int) -> Pictures:
 
 def _notes(task: FieldTask) -> list[str]:
     pixels = task.training.pixels
-    seen = "all pixels" if pixels == 1 else f"{100 * pixels:g} % of the pixels, drawn anew,"
+    seen = "all pixels" if pixels == 1 else f"{100 * pixels:g} % of the pixels, another sample"
     return [
         f"The network: {task.model.words}. In training an inner step sees {seen}, in the test all.",
         "PSNR is of colours as the network gives them, not cut off at black and white, and is "

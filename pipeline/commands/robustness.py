@@ -13,7 +13,7 @@ from pipeline import project
 from pipeline.commands.folders import look
 from pipeline.commands.recipes import LINE, fill
 
-WRITTEN = "Written by lazyleap attack, which writes it anew; without this line it is yours."
+WRITTEN = "Written by lazyleap attack, which overwrites it; without this line it is yours."
 RECIPE = "attacked"
 SHARE = 0.8  # of a folder's images that may be attacked, if it is not divided
 EPSILON = {"l2": 3.0, "linf": 8 / 255}  # pixels in 0..1

@@ -75,7 +75,7 @@ def validated(run: Finished, by: str | None) -> float:
 def _write(name: str, base: Path, runs: Mapping[str, Run]) -> Answer:
     path = Path("grids") / name / "params.yaml"
     if path.exists():
-        raise InputError(f"{path}: is there already; remove the folder to begin anew")
+        raise InputError(f"{path}: is there already; remove the folder to start over")
     project.new_grid(name, study.with_runs(base.read_text(), runs))
     plan(name)  # checked whole, and dvc.yaml beside it
     content = {"grid": name, "params": path.as_posix(), "runs": list(runs)}
