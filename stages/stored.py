@@ -57,11 +57,11 @@ def settle(lock: Path, grid: str, runs: list[str]) -> None:
     """
     if not by_dvc():
         return
-    known = outs(lock)
+    kept = {path: is_stored(digest) for path, digest in outs(lock).items()}
     for run in runs:
-        if is_stored(known.get(folders.trained(grid, run).as_posix(), "")):
+        if kept.get(folders.trained(grid, run).as_posix()):
             shutil.rmtree(folders.scratch(grid, run, "x").parent, ignore_errors=True)
-    missing = [path for path, digest in known.items() if not is_stored(digest)]
+    missing = [path for path, there in kept.items() if not there]
     if missing and (why := refuses()):
         raise DiskError(
             f"{cache()}: DVC could not store {missing[0]} ({why}); nothing is lost: "

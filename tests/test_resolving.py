@@ -93,3 +93,9 @@ def test_which_goes_with_which(estimator, task, algorithm, meta, tmp_path):
     names = f"estimator '{estimator}' does not go with algorithm '{algorithm}': it"
     with pytest.raises(InputError, match=names):
         loaded(tmp_path / "params.yaml", change)
+
+
+def test_what_is_not_trained_has_no_meta_iterations():
+    settings = load(ROOT / "params.yaml")
+    assert resolve(settings, "attack-square").meta_iterations == 0
+    assert resolve(settings, "maml-lazy-k5").meta_iterations > 0

@@ -245,9 +245,3 @@ def test_the_program_refuses_and_writes_nothing(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: params.yaml: runs.")
     assert [f.name for f in tmp_path.iterdir()] == ["params.yaml"]
-
-
-def test_what_is_not_trained_has_no_meta_iterations():
-    settings = load(ROOT / "params.yaml")
-    assert resolve(settings, "attack-square").meta_iterations == 0
-    assert resolve(settings, "maml-lazy-k5").meta_iterations > 0
