@@ -35,7 +35,7 @@ def note(work: Path, result: Path) -> None:
 
 
 def forget(work: Path) -> None:
-    """Empty ``work`` if what was finished in it is stored: who asks again wants it trained again."""
+    """Empty ``work`` if its result is stored: who asks again wants it trained again."""
     made = work / MADE
     if not made.is_file() or not _file(made.read_text()).is_file():
         return

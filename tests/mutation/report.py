@@ -121,7 +121,7 @@ def recorded(path: Path = RECORDED) -> list[dict[str, Any]]:
 
 
 def record(run: dict[str, Any]) -> None:
-    """Add a run to those recorded, in place of one of the same seed and commit; rewrite the page."""
+    """Add a run, in place of one of the same seed and commit; rewrite the page."""
     same = ("seed", "commit")
     runs = [one for one in recorded() if any(one[key] != run[key] for key in same)]
     runs.append(run)
