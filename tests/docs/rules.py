@@ -34,6 +34,18 @@ SMALLER = (
     "sed -i 's/_iterations: [0-9]*/_iterations: 2/; s/validate_every: [0-9]*/validate_every: 1/; "
     "s/_episodes: [0-9]*/_episodes: 4/g; /-s[12]:/d' grids/{}/params.yaml"
 )
+CONFIRMING = (
+    "mkdir -p grids/neural-fields && sed 's/neural-fields-tuning/neural-fields/' "
+    "grids/neural-fields-tuning/params.yaml > grids/neural-fields/params.yaml"
+)
+ONLY_RUN = (  # a grid that never ran has nothing that could be fetched
+    "for grid in grids/*/; do test -e $grid/dvc.lock || rm -f $grid/dvc.yaml; done"
+)
+WITH_SERVER = (  # as the text has it: a server that stays, and its address set
+    "bash -c 'prefect server start --port {port} >server.log & "
+    "export PREFECT_API_URL=http://127.0.0.1:{port}/api; "
+    "until prefect work-pool create --overwrite local --type process; do sleep 1; done; prefect"
+)
 POOL = "prefect work-pool create --overwrite local --type process"
 FRUIT = "lazyleap grid new fruit --recipe few-shot --images photos --size 28"
 SHOP = "lazyleap grid new shop --recipe long-tail --images photos --size 32"
@@ -63,9 +75,16 @@ RULES = (
     Rule(r"dvc repro( .*)?"),
     Rule(r"dvc (metrics|params) diff"),
     Rule(r"dvc exp run -S .*"),
-    Rule(r"dvc exp apply", (("apply", "apply tried"),), before=f"dvc exp run -n tried -S {SHOWN}"),
+    Rule(
+        r"dvc exp apply",
+        (("apply", "apply tried"),),
+        before=f"{ONLY_RUN}; dvc exp run -n tried -S {SHOWN}",
+    ),
     Rule(r"dvc remote add -d NAME URL", (("NAME URL", "-f store ../store"),)),
-    Rule(r"dvc (push --run-cache|pull)", before="dvc remote add -f -d store ../store"),
+    Rule(
+        r"dvc (push --run-cache|pull)",
+        before=f"{ONLY_RUN}; dvc remote add -f -d store ../store",
+    ),
     Rule(r"git (checkout dvc\.lock|status|diff dvc\.lock)"),
     Rule(r"dvc status"),
     Rule(r"python -m stages\.train RUN --traceback", (("RUN", LEARNED),)),
@@ -106,10 +125,15 @@ RULES = (
     Rule(r"pip install ('lazyleap\[s3\]'|prefect-kubernetes)|prefect server start"),
     Rule(r"prefect work-pool create (local|team) --type \w+"),
     Rule(r"prefect --no-prompt deploy --all", before=POOL),
-    Rule(r"prefect worker start --pool local", stays="started", before=POOL),
+    Rule(
+        r"prefect worker start --pool local",
+        (("prefect", WITH_SERVER), ("--pool local", "--pool local'")),
+        stays="started",
+    ),
     Rule(r"dvc remote add -d store \S+", (("add -d", "add -f -d"),)),
     Rule(r"dvc remote modify store .*", before="dvc remote add -f -d store s3://BUCKET/lazyleap"),
     Rule(r"dvc fetch --run-cache", before="dvc remote add -f -d store ../store && dvc push"),
+    Rule(r"lazyleap run --grid neural-fields --jobs 1", before=CONFIRMING),
     Rule(r"lazyleap run .*"),
     Rule(r"lazyleap grid new", (("lazyleap", f"{NEW} && lazyleap"),)),
     Rule(r"lazyleap serve .*", stays="every|cron|schedule"),
