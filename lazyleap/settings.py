@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,11 @@ class Settings:
     surrogates: Mapping[str, Classifier]
     targets: Mapping[str, Target]
     runs: Mapping[str, Run]
+
+    def matching(self, patterns: str) -> tuple[str, ...]:
+        """The runs whose names match one of some patterns, which have commas between them."""
+        each = patterns.split(",")
+        return tuple(run for run in self.runs if any(fnmatchcase(run, one) for one in each))
 
 
 def load(path: Path) -> Settings:

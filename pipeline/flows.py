@@ -101,7 +101,7 @@ def grid_flow(
 
     Args:
         grid: a folder of grids/, or nothing for the params.yaml at the top.
-        only: a pattern of run names, such as ``maml-*``.
+        only: patterns of run names, such as ``maml-*,anil-*``.
         jobs: settings side by side; as many as there are cores for them if not given.
         max_seconds: time budget; training that it cuts off goes on at the next call.
         timeout: seconds after which a stage is killed.

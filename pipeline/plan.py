@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from shutil import copyfile
 
@@ -148,7 +147,7 @@ def plan(grid: str | None = None, only: str | None = None) -> Plan:
         prefix = f"{path.parent}/dvc.yaml:"
         _check_place(path.parent, settings)
         copyfile("dvc.yaml", path.parent / "dvc.yaml")
-    runs = tuple(run for run in settings.runs if fnmatchcase(run, only or "*"))
+    runs = settings.matching(only or "*")
     if not runs:
         raise InputError(f"--only {only}: matches no run; {nearest(only or '', settings.runs)}")
     chosen = Plan(settings.grid, prefix, settings, runs)

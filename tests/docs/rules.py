@@ -34,9 +34,13 @@ SMALLER = (
     "sed -i 's/_iterations: [0-9]*/_iterations: 2/; s/validate_every: [0-9]*/validate_every: 1/; "
     "s/_episodes: [0-9]*/_episodes: 4/g; /-s[12]:/d' grids/{}/params.yaml"
 )
-CONFIRMING = (
-    "mkdir -p grids/neural-fields && sed 's/neural-fields-tuning/neural-fields/' "
-    "grids/neural-fields-tuning/params.yaml > grids/neural-fields/params.yaml"
+OF_FIELDS = "rm -rf grids/neural-fields-* && lazyleap study tune neural-fields --inner 0.01,0.02"
+OF_FIELDS = f"{OF_FIELDS} --only {RUN} && lazyleap run --grid neural-fields-tuning"
+FIELDS_CONFIRMED = f"{OF_FIELDS} && lazyleap study confirm neural-fields --seeds 1,2"
+FIELDS_NAMED = (
+    ("psnr@10", "accuracy@5"),
+    ("'exact-k3-*,lazy-*-k10-*'", "'maml-*'"),
+    (",3,4,5", ""),
 )
 ONLY_RUN = (  # a grid that never ran has nothing that could be fetched
     "for grid in grids/*/; do test -e $grid/dvc.lock || rm -f $grid/dvc.yaml; done"
@@ -65,7 +69,7 @@ RULES = (
     Rule(r"lazyleap budget --grid mine .*", (
         ("seconds 150", "seconds 0.5 --seconds 0"),
     ), before=MINE),
-    Rule(r"lazyleap budget --cpu-seconds 100 --grid neural-fields-tuning", (
+    Rule(r"lazyleap budget --cpu-seconds 100 --grid neural-fields", (
         ("seconds 100", "seconds 0.5 --seconds 0"),
     )),
     Rule(r"make ui", stays="Prefect"),
@@ -100,8 +104,18 @@ RULES = (
     Rule(r"lazyleap run --grid mine", before=MINE),
     Rule(r"lazyleap study tune mine .*", before=ANEW),
     Rule(r"lazyleap run --grid mine-tuning", before=TUNED),
+    Rule(r"lazyleap study tuned mine", before=TUNED),
     Rule(r"lazyleap study confirm mine .*", (("1,2,3", "1,2"),), before=TUNED),
     Rule(r"lazyleap run --grid mine-confirmation", before=CONFIRMED),
+    Rule(r"lazyleap study tune neural-fields .*", before="rm -rf grids/neural-fields-*"),
+    Rule(r"lazyleap study (tuned|confirm) neural-fields .*", FIELDS_NAMED, before=OF_FIELDS),
+    Rule(r"lazyleap run --grid neural-fields-tuning .*", before=OF_FIELDS),
+    Rule(r"lazyleap run --grid neural-fields-confirmation .*", before=FIELDS_CONFIRMED),
+    Rule(
+        r"lazyleap study judge neural-fields-.*",
+        (("exact-k3", RUN),),
+        before=f"{FIELDS_CONFIRMED} && lazyleap run --grid neural-fields-confirmation",
+    ),
     Rule(
         r"lazyleap study judge .*",
         (("maml-exact-k1", RUN),),
@@ -133,7 +147,6 @@ RULES = (
     Rule(r"dvc remote add -d store \S+", (("add -d", "add -f -d"),)),
     Rule(r"dvc remote modify store .*", before="dvc remote add -f -d store s3://BUCKET/lazyleap"),
     Rule(r"dvc fetch --run-cache", before="dvc remote add -f -d store ../store && dvc push"),
-    Rule(r"lazyleap run --grid neural-fields --jobs 1", before=CONFIRMING),
     Rule(r"lazyleap run .*"),
     Rule(r"lazyleap grid new", (("lazyleap", f"{NEW} && lazyleap"),)),
     Rule(r"lazyleap serve .*", stays="every|cron|schedule"),
@@ -157,10 +170,6 @@ RULES = (
     Rule(r"python -m benchmarks\.peers .*", (
         ("--rounds 7", "--rounds 1 --horizons 1,2 --width 2"), ("docs/results/speed", "work"),
     )),
-    Rule(r"python -m benchmarks\.fields_grid .*", (
-        ("tuning", "tuning --into work"), ("confirmation", "confirmation --into work"),
-    )),
-    Rule(r"python -m benchmarks\.fields_study --out docs/results"),
     Rule(r"python -m benchmarks\.fields_memory .*", (
         ("--out docs/results/", "--horizons 1,2 --layers 2 --width 4 --side 8 --out work/"),
     )),
@@ -184,7 +193,6 @@ UNKNOWN = Rule("")
 ELSEWHERE = {  # called by the continuous integration, or by tests of their own
     "make": ROOT / ".ci" / "run",
     "python -m tests.mutation": ROOT / "tests" / "mutation",
-    "python -m benchmarks.fields_study": ROOT / "tests" / "test_fields_study.py",
     "npm ci": ROOT / ".ci" / "run",
     "pip install .": ROOT / "tests" / "docs" / "test_commands.py",
     "pip install 'lazyleap[pipeline]'": ROOT / "tests" / "pipeline" / "test_wheel.py",
