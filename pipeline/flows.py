@@ -112,7 +112,7 @@ def grid_flow(
     """
     chosen, limits = plan(grid, only), Limits.of(max_seconds, timeout)
     note_process()
-    with turn.turn(chosen.grid, get_run_logger().info):
+    with turn.turn(chosen.grid, get_run_logger().info), chosen.described():
         drop_missed()
         return _bring(chosen, jobs, limits)
 
@@ -135,7 +135,7 @@ def _bring(chosen: Plan, jobs: int | None, limits: Limits) -> State[Outcome]:
 def shared(grid: Plan, limits: Limits) -> tuple[set[str] | None, dict[str, StageError]]:
     """Do what all settings share. Returns what is stale after it, and what of it is broken."""
     stages = grid.head()
-    stale = dvc.stale(grid.targets())
+    stale = grid.stale()
     if stale is not None and not stale.intersection(stages):
         for name in stages:
             bring(name, "data", None)
@@ -153,7 +153,7 @@ def shared(grid: Plan, limits: Limits) -> tuple[set[str] | None, dict[str, Stage
             if before:
                 broken[name] = before[0]
     _ended("data", next(iter(broken.values()), Outcome.RAN))
-    return dvc.stale(grid.targets()), broken
+    return grid.stale(), broken
 
 
 def _side_by_side(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from pipeline import dvc
 from pipeline.commands.answers import Answer, table
 from pipeline.console import result
 from pipeline.plan import CHAIN, Plan, plan
@@ -18,7 +17,7 @@ SCRATCH = Path(".scratch")
 def status(grid: str | None) -> Answer:
     """Of each run its name, its state and, if it is up to date, its result."""
     chosen = plan(grid)
-    stale = dvc.stale(chosen.targets())
+    stale = chosen.stale()
     rows = [_row(chosen, run, stale) for run in chosen.runs]
     done = sum(row["state"] == DONE for row in rows)
     line = f"grid {chosen.grid}: {done} of {plural(len(rows), 'setting')} {DONE}"

@@ -143,7 +143,7 @@ def _write(name: str, base: Path, runs: Mapping[str, Run]) -> Answer:
     if path.exists():
         raise InputError(f"{path}: is there already; remove the folder to start over")
     project.new_grid(name, study.with_runs(base.read_text(), runs))
-    plan(name)  # checked whole, and dvc.yaml beside it
+    plan(name)  # checked whole
     content = {"grid": name, "params": path.as_posix(), "runs": list(runs)}
     return Answer(content, (f"{path}: {len(runs)} runs; lazyleap run --grid {name}",))
 
