@@ -216,7 +216,7 @@ def grid_list(json: Json = False) -> None:
     give(grids.listed(), json)
 
 
-for command in (cli_files.export, cli_files.predict, cli_files.adapt, cli_files.attack):
+for command in cli_files.COMMANDS:
     app.command()(command)
 
 

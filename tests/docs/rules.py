@@ -59,7 +59,7 @@ RULES = (
     Rule(r"pip install (\.|'lazyleap\[pipeline\]')|npm ci --prefix tests/report"),
     Rule(r"cd examples/web && npm ci && npm start"),
     Rule(r"make run ARGS='--grid mine'", before=MINE),
-    Rule(r"cp dvc\.yaml grids/mine/ && dvc repro grids/mine/dvc\.yaml", before=MINE),
+    Rule(r"dvc repro grids/mine/dvc\.yaml", before=f"{MINE} && cp dvc.yaml grids/mine/"),
     Rule(r"make run( ARGS=.*)?"),
     Rule(r"make grid NAME=.*"),
     Rule(r"python -m stages\.validate"),
@@ -82,9 +82,13 @@ RULES = (
         (("apply", "apply tried"),),
         before=f"dvc exp run -n tried -S {SHOWN}",
     ),
+    Rule(r"dvc pull -r recorded --allow-missing|dvc (metrics|plots) show"),
+    Rule(r"lazyleap record.*", before=RECORDED),
+    Rule(r"dvc remote modify recorded .*", (("s3://BUCKET", "$PWD/.."),)),
+    Rule(r"git rm -r recorded/files", (("rm -r", "rm -r --ignore-unmatch"),)),
     Rule(r"dvc remote add -d NAME URL", (("NAME URL", "-f store ../store"),)),
     Rule(
-        r"dvc (push --run-cache|pull)",
+        r"dvc (push --run-cache|pull( --allow-missing)?)",
         before="dvc remote add -f -d store ../store",
     ),
     Rule(r"git (checkout dvc\.lock|status|diff dvc\.lock)"),
@@ -171,6 +175,7 @@ RULES = (
     Rule(r"python -m benchmarks\.fields_memory .*", (
         ("--out docs/results/", "--horizons 1,2 --layers 2 --width 4 --side 8 --out work/"),
     )),
+    Rule(r"python -m benchmarks\.sweep .*", (("100 200 500", "--help"),)),
     Rule(r"python -m benchmarks\.gpu .*", (
         ("--out docs/results/gpu", "--device cpu --horizons 1 --width 2 --rounds 1 --out work"),
     )),

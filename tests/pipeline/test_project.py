@@ -86,6 +86,7 @@ def test_a_grid_begins_with_the_top_parameters_under_its_own_name(empty: Path) -
     listed = {row["grid"]: row["settings"] for row in grids.listed().content}
     assert listed["mine"] == listed["quick"] == len(top.runs)
     assert "omniglot" in listed
+    assert "fields" not in listed  # whose code is of the examples
 
 
 def test_what_is_there_is_kept(empty: Path) -> None:
