@@ -16,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from lazyleap.parallel import cores
 from pipeline import dvc, marks, turn
 from pipeline.console import result, watching
 from pipeline.outcomes import (
@@ -25,7 +26,7 @@ from pipeline.outcomes import (
     TransientError,
     overall,
 )
-from pipeline.plan import Limits, Plan, cores, plan
+from pipeline.plan import Limits, Plan, plan
 from pipeline.services import drop_missed, gpu_slot, note_process, publish
 from pipeline.states import brought, error_of, failed, word
 

@@ -215,12 +215,6 @@ def params_of(grid: str | None) -> Path:
     raise InputError(f"--grid {grid}: no such grid; {nearest(grid, [own, *_grids()])}")
 
 
-def cores() -> int:
-    """CPU cores this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)  # not on macOS
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
-
-
 def _own(environment: dict[str, str]) -> dict[str, str]:
     """What the user set of these variables."""
     return {name: os.environ[name] for name in environment if name in os.environ}

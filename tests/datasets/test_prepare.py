@@ -106,7 +106,7 @@ def test_preparing_twice_gives_equal_bytes(project):
 def test_too_little_for_an_episode_writes_nothing(project, draw, sentence):
     with pytest.raises(InputError, match=sentence):
         main(write_params(**draw))
-    assert not Path("data").exists()
+    assert not list(Path("data").rglob("*.*"))
 
 
 def test_a_missing_val_split_is_one_sentence(project):
@@ -119,7 +119,7 @@ def test_an_unreadable_image_writes_nothing(project):
     (project / "mine" / "test" / "test-dog" / "2.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"test-dog/2\.png cannot be read"):
         main(write_params())
-    assert not Path("data").exists()
+    assert not list(Path("data").rglob("*.*"))
 
 
 def test_an_unknown_task_names_the_nearest(project):
