@@ -31,10 +31,9 @@ def test_the_first_item_that_fails_is_the_one_that_is_said(workers):
             raise ValueError(f"item {item}")
         return item
 
-    with closing(in_order(work, range(100), workers)) as made, pytest.raises(ValueError) as error:
-        for _ in made:
-            pass
-    assert str(error.value) == "item 20"
+    made = in_order(work, range(100), workers)
+    with closing(made), pytest.raises(ValueError, match=r"^item 20$"):
+        list(made)
 
 
 def test_little_is_in_flight_and_nothing_after_closing():

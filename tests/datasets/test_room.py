@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,8 +83,7 @@ def test_the_same_array_for_two_splits_is_stored_twice(tmp_path, told):
 
 def resident() -> int:
     """Bytes of this process that lie in memory, maps of files among them."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_no_more_of_a_map_is_held_than_a_piece(tmp_path, told):
