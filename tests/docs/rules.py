@@ -169,6 +169,9 @@ RULES = (
         ("sinusoid.py", "sinusoid.py --iterations 2"),
     )),
     Rule(r"python -m benchmarks\.horizon\w+ .*", LEAST),
+    Rule(r"python -m benchmarks\.prepare .*", (
+        ("60000 --out docs/results/prepare", "8000 --out work"),
+    )),
     Rule(r"python -m benchmarks\.peers .*", (
         ("--rounds 7", "--rounds 1 --horizons 1,2 --width 2"), ("docs/results/speed", "work"),
     )),
