@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from contextlib import closing, contextmanager
@@ -23,6 +22,7 @@ from lazyleap.training.loop import Progress
 from stages import program, scratch, stored
 from stages.board import Board
 from tests.conftest import RUNS, edit
+from tests.faults import disks
 from tests.handmade import images
 
 CPU = torch.device("cpu")
@@ -32,14 +32,11 @@ BIG = {"theta": torch.randn(200_000)}
 @contextmanager
 def mounted(folder, size):
     """A disk of so many bytes; the test is skipped where nothing may be mounted."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("no leave to mount a disk")
     try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+        with disks.mounted(folder, size) as disk:
+            yield disk
+    except disks.NoLeaveError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(params=["full", "read-only"])
