@@ -36,20 +36,23 @@ def read(source: Path, options: ImageNet) -> dict[str, ImageSet]:
 
 def _tiered(source: Path, lists: str, split: str) -> Classes:
     """Rows of class, superclass: all images of the class."""
+    where = f"{lists}/{split}"
     return {
-        row[0]: _text(_class_images(source, _inside(row[0]))) for row in splits.table(lists, split)
+        row[0]: _text(_class_images(source, _inside(row[0], where)))
+        for row in splits.table(lists, split)
     }
 
 
 def _mini(source: Path, lists: str, split: str) -> Classes:
     """Rows of file name, class, below one heading."""
     found: dict[str, list[Path]] = {}
+    where = f"{lists}/{split}"
     for row in splits.table(lists, split)[1:]:
         if len(row) < 2:
-            raise InputError(f"{lists}/{split}: row {shown(row)} wants a file and a class")
-        found.setdefault(_inside(row[1]), []).append(Path(_inside(row[0])))
+            raise InputError(f"{where}: row {shown(row)} wants a file and a class")
+        found.setdefault(_inside(row[1], where), []).append(Path(_inside(row[0], where)))
     if not found:
-        raise InputError(f"{lists}/{split}: names no image")
+        raise InputError(f"{where}: names no image")
     return {wordnet: _text(_resolve(source, wordnet, names)) for wordnet, names in found.items()}
 
 
@@ -57,10 +60,10 @@ def _text(paths: list[Path]) -> list[str]:
     return [str(path) for path in paths]
 
 
-def _inside(name: str) -> str:
-    """A name of a list, which must not lead out of the images' folder."""
+def _inside(name: str, where: str) -> str:
+    """A name of the list ``where``, which must not lead out of the images' folder."""
     if Path(name).is_absolute() or ".." in Path(name).parts or not name.isprintable():
-        raise InputError(f"list: {shown(name)} is not a name below the folder of images")
+        raise InputError(f"{where}: {shown(name)} is not a name below the folder of images")
     return name
 
 

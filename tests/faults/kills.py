@@ -81,13 +81,13 @@ KILL = signal.SIGKILL
 ALL = ("train", "evaluate", "export")
 KINDS = {  # a command of two words is a stage, which is forked
     "SIGKILL of a training": Kind(("train", RUN), KILL, itself, ("train",), 3, 40),
-    "SIGTERM of a training": Kind(("train", RUN), signal.SIGTERM, itself, ("train",), 3, 28),
-    "SIGINT of a training": Kind(("train", RUN), signal.SIGINT, itself, ("train",), 3, 28),
-    "SIGKILL of a preparation": Kind(("prepare", "glyphs"), KILL, itself, ("prepare",), 2, 28),
-    "SIGKILL of an evaluation": Kind(("evaluate", RUN), KILL, itself, ("evaluate",), 1, 32),
-    "SIGKILL of an export": Kind(("export", RUN), KILL, itself, ("export",), 5, 20),
-    "SIGKILL of DVC and its stage": Kind(CHAIN, KILL, everyone, ("train",), 10, 8),
-    "SIGKILL of DVC alone": Kind(CHAIN, KILL, itself, ("train",), 10, 8),
+    "SIGTERM of a training": Kind(("train", RUN), signal.SIGTERM, itself, ("train",), 3, 20),
+    "SIGINT of a training": Kind(("train", RUN), signal.SIGINT, itself, ("train",), 3, 20),
+    "SIGKILL of a preparation": Kind(("prepare", "glyphs"), KILL, itself, ("prepare",), 2, 32),
+    "SIGKILL of an evaluation": Kind(("evaluate", RUN), KILL, itself, ("evaluate",), 1, 60),
+    "SIGKILL of an export": Kind(("export", RUN), KILL, itself, ("export",), 5, 12),
+    "SIGKILL of DVC and its stage": Kind(CHAIN, KILL, everyone, ("train",), 10, 4),
+    "SIGKILL of DVC alone": Kind(CHAIN, KILL, itself, ("train",), 10, 4),
     "SIGINT of DVC and its stage": Kind(CHAIN, signal.SIGINT, everyone, ("train",), 10, 4),
     "SIGKILL of a flow": Kind(FLOW, KILL, itself, ALL, 30, 4),
     "SIGKILL of Prefect's server": Kind(FLOW, KILL, server, ALL, 30, 3),
@@ -100,7 +100,7 @@ def lay_out(folder: Path) -> dict[str, str]:
 
     def longer(params: dict) -> None:
         _small(params)
-        params["tasks"]["glyphs"]["training"].update(meta_iterations=60, validate_every=5)
+        params["tasks"]["glyphs"]["training"].update(meta_iterations=40, validate_every=5)
 
     edit(folder / "params.yaml", longer)
     commit(folder)

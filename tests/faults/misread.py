@@ -17,13 +17,14 @@ from lazyleap import yamlfile
 
 WHOLE = re.compile(r"[-+]?[0-9]+")
 PARTS = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
+LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the first is the faster
 QUOTED = ("'", '"')
 
 
 def fault(path: Path) -> str:
     """What is lost or misread of the file; empty if nothing is."""
     try:
-        root = yaml.compose(path.read_text(), Loader=yaml.BaseLoader)
+        root = yaml.compose(path.read_text(), Loader=LOADER)
     except yaml.YAMLError:
         return ""  # YAML 1.1 alone refuses it
     return next(_faults(root, yamlfile.read(path), ""), "")
