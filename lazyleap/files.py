@@ -88,6 +88,19 @@ def refusal(path: object, error: OSError) -> str:
     return f"{path}: cannot be written ({reason}); what was stored before is kept"
 
 
+def refuses(folder: Path) -> str:
+    """Why the folder's disk takes nothing more; empty if it does."""
+    probe = folder / ".probe"
+    try:
+        probe.write_bytes(bytes(2**16))
+    except OSError as error:
+        return error.strerror or short(error)
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return ""
+
+
 def mask() -> int:
     """The process's umask. It can only be read by setting it."""
     found = os.umask(0o022)

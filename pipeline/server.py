@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lazyleap.errors import InputError
+from lazyleap.files import refuses
 from pipeline import leash
 
 PORT = 4200
@@ -118,7 +119,7 @@ class KeptUp:
         until = time.monotonic() + START
         while not answers(url):
             if self._process.poll() is not None or time.monotonic() > until:
-                raise InputError(f"PREFECT_PORT: no Prefect server came up at {url}")
+                raise InputError(_why(url))
             time.sleep(0.2)
         threading.Thread(target=self._keep, daemon=True).start()
 
@@ -133,6 +134,16 @@ class KeptUp:
         """End it for good."""
         self._over.set()
         leash.stop(self._process)
+
+
+def _why(url: str) -> str:
+    """The sentence of a server that does not come up."""
+    from prefect.settings import PREFECT_HOME
+
+    home = PREFECT_HOME.value()
+    if reason := refuses(home):
+        return f"{home}: cannot be written ({reason}), and Prefect's server keeps its state there"
+    return f"PREFECT_PORT: no Prefect server came up at {url}"
 
 
 def pages(port: int) -> list[str]:

@@ -10,13 +10,13 @@ import hashlib
 import json
 import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from lazyleap.errors import DiskError, InputError, short
+from lazyleap.files import refuses
 from stages import folders
 
 DVC = Path(".dvc")
@@ -62,7 +62,7 @@ def settle(lock: Path, grid: str, runs: list[str]) -> None:
         if kept.get(folders.trained(grid, run).as_posix()):
             shutil.rmtree(folders.scratch(grid, run, "x").parent, ignore_errors=True)
     missing = [path for path, there in kept.items() if not there]
-    if missing and (why := refuses()):
+    if missing and (why := refuses(cache())):
         raise DiskError(
             f"{cache()}: DVC could not store {missing[0]} ({why}); nothing is lost: "
             "make room, then the next run stores it"
@@ -96,19 +96,6 @@ def is_stored(digest: str) -> bool:
         return all(_file(member["md5"]).is_file() for member in members)
     except (ValueError, KeyError, TypeError):
         return False
-
-
-def refuses() -> str:
-    """Why the cache takes nothing more; empty if it does."""
-    probe = cache() / ".probe"
-    try:
-        probe.write_bytes(bytes(2**16))
-    except OSError as error:
-        return error.strerror or short(error)
-    finally:
-        with suppress(OSError):
-            probe.unlink(missing_ok=True)
-    return ""
 
 
 def cache() -> Path:

@@ -8,6 +8,7 @@ import time
 from functools import partial
 
 import pytest
+from prefect.settings import PREFECT_HOME, temporary_settings
 
 from lazyleap.errors import InputError
 from pipeline import leash, server
@@ -60,3 +61,13 @@ def test_a_server_that_never_came_up_is_not_tried_again():
     with pytest.raises(InputError, match="no Prefect server came up at"):
         held.wait(server.address(free_port()))
     held.stop()
+
+
+@pytest.mark.parametrize("size", ["full", "room"])
+def test_a_server_whose_disk_is_full_is_said_to_have_none(tmp_path, monkeypatch, size):
+    home = tmp_path / "home"
+    home.mkdir() if size == "room" else home.write_text("no folder")
+    with temporary_settings(updates={PREFECT_HOME: home}):
+        words = server._why("http://x/api")
+    wanted = f"{home}: cannot be written (Not a directory), and Prefect's server keeps"
+    assert words.startswith("PREFECT_PORT: no Prefect" if size == "room" else wanted)
