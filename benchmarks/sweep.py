@@ -76,7 +76,8 @@ def measured(count: int) -> list[dict[str, Any]]:
             os.environ["PYTHONPATH"] = folder
             names = lay_out(count)
             say(f"{count} settings: runs {names[0]}")
-            call((*PYTHON, "pipeline", "run", "--only", names[0]))
+            head = ("validate@params", f"prepare@{TASK}", *(f"{key}@{names[0]}" for key in CHAIN))
+            call((*PYTHON, "dvc", "repro", "--single-item", *head))
             for name in names[1:]:
                 stand_in(names[0], name)
             say(f"{count} settings: are told to DVC")
@@ -151,13 +152,14 @@ def tell_dvc(names: Iterable[str]) -> None:
 
 def row(count: int, lock: float, what: str, command: Iterable[str]) -> dict[str, Any]:
     """One measure: CPU and wall seconds of a process and its children."""
-    say(f"{count} settings: {what}")
     cpu, wall = children(), time.monotonic()
     call(command)
+    used = round(children() - cpu, 1)
+    say(f"{count} settings: {what}: {used} CPU s")
     return {
         "settings": count,
         "measure": what,
-        "cpu_seconds": round(children() - cpu, 1),
+        "cpu_seconds": used,
         "limit": LIMITS.get(what, ""),
         "wall_seconds": round(time.monotonic() - wall, 1),
         "lock_mib": round(lock, 2),
