@@ -13,15 +13,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lazyleap import records
 from lazyleap.errors import InputError
 from pipeline import dvc
 from pipeline.commands.answers import Answer
 from pipeline.outcomes import StageError
 from pipeline.plan import STAGES, Plan, plan
-from stages import folders
+from stages import folders, stored
 from stages.reporting.inputs import committed
 from stages.reporting.wording import plural
 
@@ -41,9 +39,7 @@ def record(grid: str | None, only: str | None) -> Answer:
     chosen = plan(grid, only)
     _require_done(chosen)
     before: dict[str, list[str]] = json.loads(LIST.read_text()) if LIST.is_file() else {}
-    others = [
-        plan(name, run) for name, runs in before.items() if name != chosen.grid for run in runs
-    ]
+    others = [plan(name, ",".join(runs)) for name, runs in before.items() if name != chosen.grid]
     size = sum(map(_size, [chosen, *others]))
     if size > LIMIT and _url() in (None, f"../{REMOTE}"):
         raise InputError(
@@ -75,7 +71,7 @@ def _require_done(chosen: Plan) -> None:
 
 def _size(chosen: Plan) -> int:
     """Bytes of the outs of its settings, by its lock."""
-    lock = yaml.load(Path(f"{chosen.settings.here}dvc.lock").read_text(), yaml.CSafeLoader)
+    lock = stored.read(Path(f"{chosen.settings.here}dvc.lock"))
     own: Iterable[Mapping[str, Any]] = (
         lock["stages"][name.removeprefix(chosen.prefix)] for name in _names([chosen])
     )
