@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +17,12 @@ from pipeline import dvc
 from pipeline.commands import grids
 from pipeline.commands import record as recording
 from pipeline.plan import plan
-from tests.conftest import RUNS, git
+from tests.conftest import ROOT, RUNS, git
 
 pytestmark = pytest.mark.system
 
 LAZY, EXACT = RUNS
+HEADLINE = {"theta.safetensors", "setting.json", "record.json", "metrics.json", "parity.json"}
 
 
 def run(folder: Path, *words: str) -> str:
@@ -77,3 +80,33 @@ def test_too_much_and_what_no_commit_holds_is_refused(prepared: Path, monkeypatc
     with pytest.raises(InputError, match=r"record: 25\.0 MiB of results are more than the 25 MiB"):
         recording.record(None, LAZY)
     assert not Path("recorded").exists()
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of this very repository with what is recorded in it."""
+    return clone(ROOT, tmp_path_factory.mktemp("reader") / "clone")
+
+
+def test_a_newcomer_has_the_recorded_models(reader: Path) -> None:
+    named = json.loads((reader / recording.LIST).read_text())
+    assert named["quick"]
+    for grid, runs in named.items():
+        for name in runs:
+            found = {path.name for path in (reader / "artifacts").glob(f"*/{grid}/{name}/*")}
+            assert found >= HEADLINE
+            assert any(name.endswith(".onnx") for name in found)
+    assert not any(path.is_file() for path in (reader / "data" / "prepare").rglob("*"))
+    size = sum(path.stat().st_size for path in (reader / "recorded").rglob("*") if path.is_file())
+    assert size < recording.LIMIT
+
+
+def test_metrics_and_plots_show_what_is_recorded(reader: Path) -> None:
+    runs = json.loads((reader / recording.LIST).read_text())["quick"]
+    shown = json.loads(run(reader, "dvc", "metrics", "show", "--json"))[""]["data"]
+    scored = {path for path, one in shown.items() if "primary" in one.get("data", {})}
+    assert scored == {f"artifacts/evaluate/quick/{name}/metrics.json" for name in runs}
+    run(reader, "dvc", "plots", "show")
+    page = (reader / "dvc_plots" / "index.html").read_text()
+    assert set(re.findall(r"([a-z0-9-]+): accuracy by", page)) == set(runs)
+    shutil.rmtree(reader / "dvc_plots")
