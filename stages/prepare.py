@@ -44,16 +44,18 @@ class Told:
     """How far reading is, on stderr: array by array, for a reader has as many as it has."""
 
     def __init__(self, task: str) -> None:
-        self.task, self.arrays, self.ticker = task, 0, Ticker("prepare", task, 0)
+        self.task, self.arrays = task, 0
+        self.ticker: Ticker | None = None
 
     def __call__(self, done: int, total: int) -> None:
         """Of an array's images so many are there."""
-        if done == 1:
+        if self.ticker is None:
             self.arrays += 1
             self.ticker = Ticker("prepare", self.task, total)
         self.ticker.update(done, f"images of array {self.arrays}")
         if done == total:
             self.ticker.close()
+            self.ticker = None
 
 
 def write(
@@ -65,7 +67,13 @@ def write(
     """Save the test split to ``folder/test/images``, all others to ``folder/train/images``.
 
     What was drawn appears together with the images it was drawn of.
+
+    Raises:
+        ValueError: if something drawn is of neither folder.
     """
+    for name in drawn:
+        if not name.startswith(("train/images/", "test/images/")):
+            raise ValueError(f"'{name}' is drawn, which is in neither train/images nor test/images")
     about = dict(info)
     for side in ("train", "test"):
         place = f"{side}/images/"
