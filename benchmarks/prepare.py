@@ -1,4 +1,4 @@
-"""How much memory and time `python -m stages.prepare` takes for a folder of many images.
+"""How much memory and time the stage `prepare` takes for a folder of many images.
 
     python -m benchmarks.prepare --images 60000 --out docs/results/prepare
 
