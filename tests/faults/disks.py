@@ -81,15 +81,14 @@ def on_its_own(folder: Path) -> Iterator[Path]:
             yield folder
 
 
-def stop(folder: Path, how: str, room: int = 0) -> None:
-    """From now on the disk takes no more than ``room`` bytes."""
+def stop(folder: Path, how: str) -> None:
+    """From now on the disk takes no more."""
     if how == "read-only":
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
         return
     with suppress(OSError), (folder / BALLAST).open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
-    os.truncate(folder / BALLAST, (folder / BALLAST).stat().st_size - room)
 
 
 def refuse(what: str, how: str, wanted: dict[str, str]) -> None:
@@ -133,8 +132,7 @@ def _once_it_serves(pid: int, folder: Path, how: str) -> None:
 def _cache(how: str, wanted: dict[str, str]) -> None:
     """What was trained, but DVC could not store, is not trained again."""
     forget(KINDS["SIGKILL of a flow"])
-    with on_its_own(Path(".dvc/cache")) as folder:
-        stop(folder, how, 100_000)  # for what comes before the training
+    with mounted(Path(".dvc/cache"), "100k"):  # empty, or DVC would find that all is stored
         code, said = ended(DVC)
     assert code, f"lost: DVC's cache, {how}, and DVC says nothing: {said}"
     assert f"train {RUN}" in said, f"else: DVC's cache, {how}: nothing was trained: {said}"
