@@ -134,15 +134,10 @@ def tell_dvc(names: Iterable[str]) -> None:
     from dvc.dvcfile import Lockfile
     from dvc.repo import Repo
 
-    repo = Repo()
+    repo, new = Repo(), {f"{key}@{name}" for name in names for key in CHAIN}
     with repo.lock:
-        found = [
-            stage
-            for name in names
-            for key in CHAIN
-            for stage in repo.stage.collect(f"{key}@{name}")
-            if not stage.outs[0].hash_info
-        ]
+        own = (stage for stage in repo.index.stages if getattr(stage, "name", None) in new)
+        found = [stage for stage in own if not stage.outs[0].hash_info]
         for stage in found:
             stage.save()
             stage.commit()
