@@ -55,6 +55,14 @@ def test_by_hand() -> None:
     assert shares[-1]["ci95"] == pytest.approx(m["success"]["ci95"])
 
 
+def test_no_fewer_queries_than_one_and_no_more_than_the_budget() -> None:
+    """The interval about (1 + 1 + 1 + 1 + 2) / 5 would begin at 0.6."""
+    few = measured(outcome((True,) * 5, (1, 1, 1, 1, 2)))["metrics"]["mean_queries_all"]
+    assert (few["value"], few["low"]) == (1.2, 1)
+    many = measured(outcome((True,) + (False,) * 4, (90,) * 5))["metrics"]["mean_queries_all"]
+    assert (many["value"], many["high"]) == (98, 100)
+
+
 def test_without_a_success_there_is_nothing_to_say_of_successes() -> None:
     found = measured(outcome(success=(False,) * 5))
     assert found["metrics"].keys() == {"success", "mean_queries_all"}
