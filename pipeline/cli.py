@@ -154,7 +154,9 @@ def budget(
 @app.command()
 def fidelity(
     run: Run,
-    tasks: Annotated[int, typer.Option(min=1, help="Of validation, at most.")] = 20,
+    tasks: Annotated[
+        int | None, typer.Option(min=1, help="Of validation, at most; else params.yaml's, or 20.")
+    ] = None,
     grid: Grid = None,
     json: Json = False,
 ) -> None:

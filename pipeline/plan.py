@@ -18,7 +18,7 @@ from pipeline import dvc
 from pipeline.outcomes import BudgetError
 from stages import code
 
-CHAIN = ("train", "evaluate", "export")  # the stages of one setting, in order
+CHAIN = ("train", "evaluate", "export")  # the stages of every setting, in order
 FETCHED = "data/raw/"  # sources below this folder are made by a fetch stage
 REGISTRY = Path("data/datasets.yaml")  # what they can fetch
 STAGES = "dvc.yaml"
@@ -45,7 +45,8 @@ class Plan:
 
     def chain(self, run: str) -> list[str]:
         """The stages of one setting, in order."""
-        return [self.stage(name, run) for name in CHAIN]
+        asked = ("fidelity",) if run in self.settings.fidelity else ()
+        return [self.stage(name, run) for name in (*CHAIN, *asked)]
 
     def head(self) -> dict[str, list[str]]:
         """The stages before all settings, in order, each with the stages it waits for."""

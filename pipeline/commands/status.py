@@ -43,9 +43,10 @@ def _state(chosen: Plan, run: str, stale: set[str] | None) -> str:
     before = [next(iter(chosen.head())), *chosen.needs(run)]
     if waits := next((name for name in before if name in stale), None):
         return f"waits for {waits}"
-    first = next((name for name in CHAIN if chosen.stage(name, run) in stale), None)
-    if first is None:
+    stage = next((name for name in chosen.chain(run) if name in stale), None)
+    if stage is None:
         return DONE
+    first = stage.rpartition(":")[2].partition("@")[0]
     stopped = first == CHAIN[0] and any((w.parent / "checkpoint.pt").is_file() for w in works)
     return f"to {first}" + (" on from a checkpoint" if stopped else "")
 

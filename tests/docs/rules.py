@@ -179,6 +179,9 @@ RULES = (
         ("--out docs/results/", "--horizons 1,2 --layers 2 --width 4 --side 8 --out work/"),
     )),
     Rule(r"python -m benchmarks\.sweep .*", (("100 200 500", "--help"),)),
+    Rule(r"python -m benchmarks\.secants_cost .*", (
+        ("--rounds 30", "--rounds 1 --horizons 2"), ("docs/results/secants", "work"),
+    )),
     Rule(r"python -m benchmarks\.gpu .*", (
         ("--out docs/results/gpu", "--device cpu --horizons 1 --width 2 --rounds 1 --out work"),
     )),

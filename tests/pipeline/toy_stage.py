@@ -48,6 +48,8 @@ def outs() -> None:
         metrics = {"primary": "accuracy@1", "metrics": {"accuracy@1": score}}
         write(folders.evaluated(GRID, KEY), metrics_json=json.dumps(metrics), curve_csv="step\n0\n")
         (folders.evaluated(GRID, KEY) / "items.npz").write_text("items")
+    elif STAGE == "fidelity":
+        folders.fidelity(GRID, KEY).write_text(json.dumps(PARAMS["parameters"]["tasks"]))
     elif STAGE == "export":
         write(folders.exported(GRID, KEY), model_onnx=KEY)
     else:
