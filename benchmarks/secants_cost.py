@@ -1,6 +1,6 @@
 """What ``rest: secants`` costs by the clock, in steps of the student's.
 
-    python -m benchmarks.secants_cost --rounds 30 --out docs/results/secants
+    python -m benchmarks.secants_cost --rounds 30 --out docs/results/speed
 
 A meta-gradient of plain lazy, one with secants, the student's walk and what the secants do on that
 walk take turns in one process and one thread, in another order each round. What is counted, over a
@@ -115,10 +115,10 @@ def row(name: str, k: int, seconds: Seconds) -> dict[str, Any]:
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="times that each takes its turn")] = 30,
     horizons: Annotated[str, typer.Option(help="comma-separated")] = "10,20",
-    out: Annotated[str, typer.Option(help="folder of the numbers")] = "docs/results/secants",
+    out: Annotated[str, typer.Option(help="folder of the numbers")] = "docs/results/speed",
     max_seconds: Annotated[float, typer.Option(help="then no further round begins")] = 600,
 ) -> None:
-    """Measure, print and write cost.csv and cost.json."""
+    """Measure, print and write secants.csv and secants.json."""
     torch.set_num_threads(1)
     cells = list(product(PROBLEMS, map(int, horizons.split(","))))
     every = [each for cell in cells for each in steps_of(*cell)]
@@ -133,8 +133,8 @@ def main(
     }
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    table.to_csv(folder / "cost.csv", index=False, float_format="%.3f", lineterminator="\n")
-    (folder / "cost.json").write_text(json.dumps(facts, indent=1) + "\n")
+    table.to_csv(folder / "secants.csv", index=False, float_format="%.3f", lineterminator="\n")
+    (folder / "secants.json").write_text(json.dumps(facts, indent=1) + "\n")
     print(table.to_markdown(index=False, floatfmt=".2f"))
 
 

@@ -180,7 +180,7 @@ RULES = (
     )),
     Rule(r"python -m benchmarks\.sweep .*", (("100 200 500", "--help"),)),
     Rule(r"python -m benchmarks\.secants_cost .*", (
-        ("--rounds 30", "--rounds 1 --horizons 2"), ("docs/results/secants", "work"),
+        ("--rounds 30", "--rounds 1 --horizons 2"), ("docs/results/speed", "work"),
     )),
     Rule(r"python -m benchmarks\.gpu .*", (
         ("--out docs/results/gpu", "--device cpu --horizons 1 --width 2 --rounds 1 --out work"),
