@@ -9,11 +9,16 @@ resident set, less what it was after a meta-gradient of a tiny field, and the CP
 that is measured. Where the limit ends it, the table says so, and longer horizons are left out. What
 the image shows costs nothing, so it is noise. With ``--who`` only some are measured, and the rows
 that the file has besides stay as they are; memory.json has the facts of each call.
+
+Resident memory is also the C library's: it keeps freed blocks, and may split them so that the next
+does not fit. ``--mmap-threshold`` sets from what size on glibc gives a block back at once, and
+``--alive`` counts the bytes of living tensors instead: what a method needs.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shlex
 import subprocess
@@ -31,6 +36,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from benchmarks import rivals
+from benchmarks.alive import peak
 from lazyleap import MAML, Batch, Exact, Lazy, Task, functional
 from lazyleap.estimators import Estimator
 from lazyleap.training.loop import peak_memory_mib
@@ -47,6 +53,7 @@ THEIRS = ("higher", "torchopt", "torch-maml")
 RATE, W0, CHANNELS = 0.01, 30.0, 3
 AGREED = 1e-9  # largest relative gap of two exact gradients in float64
 ENDED = "out of memory"
+KEYS = ["who", "horizon", "counted"]
 Step = Callable[[], Any]
 Cell = dict[str, Any]
 
@@ -57,6 +64,21 @@ class Size(NamedTuple):
     layers: int
     width: int
     side: int
+
+
+class How(NamedTuple):
+    """A cell is measured: GB that its process may have, glibc's threshold in bytes, what counts."""
+
+    limit_gb: float
+    threshold: int = 0
+    alive: bool = False
+
+    @property
+    def counted(self) -> str:
+        """In words."""
+        if self.alive:
+            return "alive"
+        return f"resident, threshold {self.threshold}" if self.threshold else "resident"
 
 
 TINY = Size(2, 8, 6)
@@ -126,11 +148,11 @@ def agreement(names: Sequence[str]) -> dict[str, float]:
     return gaps
 
 
-def measured(name: str, k: int, size: Size, limit_gb: float) -> Cell:
+def measured(name: str, k: int, size: Size, how: How) -> Cell:
     """A row of the table, in this process: nothing but memory may end it."""
     torch.set_num_threads(1)
     step_of(name, TINY, 1)()
-    limit = int(limit_gb * 1e9)
+    limit = int(how.limit_gb * 1e9)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     ready, before = step_of(name, size, k), peak_memory_mib()
     begun = time.process_time()
@@ -139,31 +161,42 @@ def measured(name: str, k: int, size: Size, limit_gb: float) -> Cell:
     except (RuntimeError, MemoryError) as error:
         if "memory" not in str(error).lower() and not isinstance(error, MemoryError):
             raise
-        return {"who": name, "horizon": k, "outcome": ENDED}
+        return {"outcome": ENDED}
     took = time.process_time() - begun
     more = {"seconds": took, "steps_mib": peak_memory_mib() - before}
-    return {"who": name, "horizon": k, "outcome": "done", **more}
+    return {"outcome": "done", **more}
 
 
-def apart(name: str, k: int, size: Size, limit_gb: float) -> Cell:
+def living(name: str, k: int, size: Size) -> Cell:
+    """The same of living tensors; no time, which the counting takes."""
+    torch.set_num_threads(1)
+    found = peak(step_of(name, size, k)) / 2**20
+    return {"outcome": "done", "steps_mib": found}
+
+
+def apart(name: str, k: int, size: Size, how: How) -> Cell:
     """The same in a process of its own."""
-    words = [name, k, *size, limit_gb]
+    words = [name, k, *size, *how]
     command = [sys.executable, "-m", NAME, "--cell", json.dumps(words)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    own = {"MALLOC_MMAP_THRESHOLD_": str(how.threshold)} if how.threshold else {}
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=False, env={**os.environ, **own}
+    )
+    cell: Cell = {"who": name, "horizon": k, "counted": how.counted}
     if done.returncode < 0:  # killed: not every allocation fails politely
-        return {"who": name, "horizon": k, "outcome": ENDED}
+        return cell | {"outcome": ENDED}
     if done.returncode:
         sys.exit(f"error: {name}, K = {k}: ended with {done.returncode}")
     found: Cell = json.loads(done.stdout)
-    return found
+    return cell | found
 
 
-def table_of(names: Sequence[str], ks: Sequence[int], size: Size, limit_gb: float) -> pd.DataFrame:
+def table_of(names: Sequence[str], ks: Sequence[int], size: Size, how: How) -> pd.DataFrame:
     """A row a cell."""
     rows: list[Cell] = []
     for name in names:
         for k in sorted(ks):
-            rows.append(apart(name, k, size, limit_gb))
+            rows.append(apart(name, k, size, how))
             print(rows[-1], file=sys.stderr, flush=True)
             if rows[-1]["outcome"] == ENDED:
                 break
@@ -178,18 +211,23 @@ def main(
     side: Annotated[int, typer.Option(help="pixels of the image a side")] = 178,
     limit_gb: Annotated[float, typer.Option(help="memory a process may have")] = 12.0,
     who: Annotated[str, typer.Option(help="measure again only those whose names match")] = "",
+    mmap_threshold: Annotated[int, typer.Option(help="of glibc, bytes; 0: as it is")] = 0,
+    alive: Annotated[bool, typer.Option("--alive", help="count living tensors alone")] = False,
     cell: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Measure, print and write memory.csv and memory.json."""
     if cell:
-        name, k, *size, limit = json.loads(cell)
-        print(json.dumps(measured(name, k, Size(*size), limit)))
+        name, k, *numbers = json.loads(cell)
+        field_size, how = Size(*numbers[:3]), How(*numbers[3:])
+        one = living(name, k, field_size) if how.alive else measured(name, k, field_size, how)
+        print(json.dumps(one))
         return
     there = [*(name for name in THEIRS if name in rivals.importable()), *OURS]
     names = [name for name in there if fnmatchcase(name, who or "*")]
     gaps = agreement([name for name in names if name in (*THEIRS, EXACT)])
     ks = [int(k) for k in horizons.split(",")]
-    table = table_of(names, ks, Size(layers, width, side), limit_gb)
+    how = How(limit_gb, mmap_threshold, alive)
+    table = table_of(names, ks, Size(layers, width, side), how)
     facts = {
         **machine.describe(torch.device("cpu"), 1, "benchmarks"),
         "command": shlex.join(["python", "-m", NAME, *sys.argv[1:]]),
@@ -205,8 +243,7 @@ def write(folder: Path, table: pd.DataFrame, facts: dict[str, Any], *, replace: 
     numbers, said = folder / "memory.csv", folder / "memory.json"
     kept: list[Any] = []
     if not replace and numbers.exists():
-        old = pd.read_csv(numbers)
-        table = pd.concat([old, table]).drop_duplicates(["who", "horizon"], keep="last")
+        table = pd.concat([pd.read_csv(numbers), table]).drop_duplicates(KEYS, keep="last")
         kept = json.loads(said.read_text())
     table.to_csv(numbers, index=False, float_format="%.2f", lineterminator="\n")
     said.write_text(json.dumps([*kept, facts], indent=1) + "\n")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from lazyleap.blocks import Block, Folder, Fraction, Here, Name, Seed, Steps, Word
+from lazyleap.blocks import Block, Count, Folder, Fraction, Here, Name, Seed, Steps, Word
 from lazyleap.classifiers.options import Classifier, Target
 
 
@@ -64,6 +64,13 @@ class Run(Block):
         return dict(self.model_extra or {})
 
 
+class Compared(Block):
+    """Of a run, of task ``task``: how many validation ``tasks`` its gradients are compared on."""
+
+    task: Name
+    tasks: Count
+
+
 class Frame(Block):
     """All of a params.yaml.
 
@@ -82,4 +89,5 @@ class Frame(Block):
     estimators: Blocks
     surrogates: dict[Name, Classifier]
     targets: dict[Name, Target]
+    fidelity: dict[Name, Compared]
     runs: Annotated[dict[Name, Run], Field(min_length=1)]

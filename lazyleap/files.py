@@ -30,25 +30,36 @@ def replacing(folder: Path) -> Iterator[Path]:
     Raises:
         DiskError: if the disk refuses, in the block, too.
     """
+    with storing(folder), beside(folder) as scratch:
+        fresh, old = scratch / "fresh", scratch / "old"
+        fresh.mkdir()  # not the scratch itself: that one is closed to other users
+        yield fresh
+        if folder.exists():
+            folder.replace(old)
+        try:
+            fresh.replace(folder)
+        except OSError:
+            if old.exists():
+                old.replace(folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def beside(folder: Path) -> Iterator[Path]:
+    """A hidden folder on the disk of ``folder``, for what it is made of; gone after the block.
+
+    What a kill left of one is removed by the next.
+
+    Raises:
+        DiskError: if it cannot be made.
+    """
     with storing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
-        with (
-            tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch,
-            _held(Path(scratch)),
-        ):
-            fresh, old = Path(scratch) / "fresh", Path(scratch) / "old"
-            fresh.mkdir()  # not the scratch itself: that one is closed to other users
-            yield fresh
-            if folder.exists():
-                folder.replace(old)
-            try:
-                fresh.replace(folder)
-            except OSError:
-                if old.exists():
-                    old.replace(folder)
-                raise
-            shutil.rmtree(old, ignore_errors=True)
+        scratch = tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-")
+    with scratch as name, _held(Path(name)):
+        yield Path(name)
 
 
 @contextmanager
@@ -75,6 +86,19 @@ def refusal(path: object, error: OSError) -> str:
     """The sentence of a DiskError."""
     reason = error.strerror or short(error)
     return f"{path}: cannot be written ({reason}); what was stored before is kept"
+
+
+def refuses(folder: Path) -> str:
+    """Why the folder's disk takes nothing more; empty if it does."""
+    probe = folder / ".probe"
+    try:
+        probe.write_bytes(bytes(2**16))
+    except OSError as error:
+        return error.strerror or short(error)
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return ""
 
 
 def mask() -> int:

@@ -18,9 +18,9 @@ Pixels = Annotated[int, Field(ge=0, le=2**14)]  # a side of an image; none where
 
 
 class Record(BaseModel):
-    """What a record must have; it may have more."""
+    """What a record must have; it may have more. ``true`` is no number, ``2.0`` no whole one."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
 
 class Image(Record):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from lazyleap import registry, yamlfile
 from lazyleap.blocks import Block, Extension, TaskOptions
 from lazyleap.classifiers.options import Classifier, Target, check_classifiers, of_task
-from lazyleap.config import Blocks, Frame, Run
+from lazyleap.config import Blocks, Compared, Frame, Run
 from lazyleap.errors import InputError, nearest
 from lazyleap.parts import Part, fits
 from lazyleap.places import extend
@@ -40,7 +41,13 @@ class Settings:
     estimators: Mapping[str, Part]
     surrogates: Mapping[str, Classifier]
     targets: Mapping[str, Target]
+    fidelity: Mapping[str, Compared]
     runs: Mapping[str, Run]
+
+    def matching(self, patterns: str) -> tuple[str, ...]:
+        """The runs whose names match one of some patterns, which have commas between them."""
+        each = patterns.split(",")
+        return tuple(run for run in self.runs if any(fnmatchcase(run, one) for one in each))
 
 
 def load(path: Path) -> Settings:
@@ -58,7 +65,16 @@ def load(path: Path) -> Settings:
         settings = _settings(frame)
         for name in settings.runs:
             resolve(settings, name)
+        for name, compared in settings.fidelity.items():
+            _check_compared(settings, name, compared)
     return settings
+
+
+def _check_compared(settings: Settings, name: str, compared: Compared) -> None:
+    with prefixed(f"fidelity.{name}"):
+        run = _pick(settings.runs, name, "runs")
+        if run.task != compared.task:
+            raise InputError(f"task: is '{compared.task}', and run '{name}' is of '{run.task}'")
 
 
 def _settings(frame: Frame) -> Settings:
@@ -77,6 +93,7 @@ def _settings(frame: Frame) -> Settings:
         estimators=_parts("estimator", frame.estimators),
         surrogates=frame.surrogates,
         targets=frame.targets,
+        fidelity=frame.fidelity,
         runs=frame.runs,
     )
 

@@ -106,10 +106,15 @@ def chosen(scores: Mapping[str, float]) -> dict[str, str]:
     """Of each setting the run of the tuning with the best score."""
     found: dict[str, str] = {}
     for name, score in scores.items():
-        setting = name.rpartition(TUNED)[0]
+        setting = setting_of(name)
         if setting not in found or score > scores[found[setting]]:
             found[setting] = name
     return found
+
+
+def setting_of(run: str) -> str:
+    """What a run of the tuning is of."""
+    return run.rpartition(TUNED)[0]
 
 
 def with_runs(text: str, runs: Mapping[str, Run]) -> str:

@@ -6,6 +6,7 @@ key that stands twice would silently lose what the first one said, so it is refu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from lazyleap.errors import InputError, short
 LARGEST = 2**20  # bytes of a file
 DEEPEST = 20  # levels
 MOST = 100_000  # values, those behind an alias counted at each use
+ODD = re.compile(r"_|^[-+]?0[bB]")  # taken for numbers by ruamel.yaml, for words by YAML 1.2
 DIGITS = 100  # of a whole number: Python itself refuses to write one of 4,300
 PLAIN = {f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str", "int", "float", "bool")}
 WORDS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"}
@@ -84,6 +86,8 @@ def _check(root: Node, path: Path) -> None:
             raise InputError(f"{line}: a {short(word)} is neither a word, a number nor a list")
         if isinstance(node, ScalarNode) and word == "int" and len(node.value) > DIGITS:
             raise InputError(f"{line}: a number of {len(node.value):,} digits")
+        if word in ("int", "float") and ODD.search(node.value):
+            raise InputError(f"{line}: {short(node.value)} is not how YAML 1.2 writes a number")
         if isinstance(node, MappingNode):
             _check_keys(node, path)
             queue += [(child, depth + 1) for pair in node.value for child in pair]

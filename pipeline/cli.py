@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from lazyleap.errors import InputError
+from lazyleap.errors import DiskError, InputError
 from pipeline import cli_files, cli_study, project
 from pipeline.commands.answers import give
 from pipeline.commands.options import (
@@ -27,6 +27,7 @@ from pipeline.commands.options import (
     Run,
     Timeout,
 )
+from stages import program
 
 BAD_INPUT, STOPPED = 2, 130  # 130: as a shell says of Ctrl-C
 
@@ -153,7 +154,9 @@ def budget(
 @app.command()
 def fidelity(
     run: Run,
-    tasks: Annotated[int, typer.Option(min=1, help="Of validation, at most.")] = 20,
+    tasks: Annotated[
+        int | None, typer.Option(min=1, help="Of validation, at most; else params.yaml's, or 20.")
+    ] = None,
     grid: Grid = None,
     json: Json = False,
 ) -> None:
@@ -216,7 +219,7 @@ def grid_list(json: Json = False) -> None:
     give(grids.listed(), json)
 
 
-for command in (cli_files.export, cli_files.predict, cli_files.adapt, cli_files.attack):
+for command in cli_files.COMMANDS:
     app.command()(command)
 
 
@@ -234,10 +237,10 @@ def main() -> None:
     """Run the command line; a foreseen error is one sentence and an exit code."""
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     try:
-        app()
-    except InputError as error:
+        program.storing(app)()
+    except (InputError, DiskError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
-        sys.exit(BAD_INPUT)
+        sys.exit(program.DISK if isinstance(error, DiskError) else BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(STOPPED)
 

@@ -10,7 +10,18 @@ import typer
 
 from pipeline import project
 from pipeline.commands.answers import give
-from pipeline.commands.options import Grid, Json, Layout, Model, Norm, Range, Run, Scores, numbers
+from pipeline.commands.options import (
+    Grid,
+    Json,
+    Layout,
+    Model,
+    Norm,
+    Only,
+    Range,
+    Run,
+    Scores,
+    numbers,
+)
 
 
 def export(
@@ -25,6 +36,14 @@ def export(
     folder = to.resolve() if to else None
     project.enter()
     give(models.exported(running.finish(running.Options(grid, run)), run, folder), json)
+
+
+def record(grid: Grid = None, only: Only = None, json: Json = False) -> None:
+    """Put results of finished settings into recorded/, for everyone who clones the repository."""
+    from pipeline.commands import record as recording
+
+    project.enter()
+    give(recording.record(grid, only), json)
 
 
 def predict(
@@ -104,3 +123,6 @@ def attack(
     seen = [project.seen_from_root(place, root) for place in places]
     grid = robustness.grid_for(seen[0], seen[1], asked, name)
     give(running.run(running.Options(grid), quiet=json), json)
+
+
+COMMANDS = (export, record, predict, adapt, attack)

@@ -18,6 +18,9 @@ studies = typer.Typer(
 Base = Annotated[
     str, typer.Argument(help="A folder of grids/, a run a setting.", autocompletion=grid_names)
 ]
+By = Annotated[
+    str | None, typer.Option(help="A validation score, as accuracy@5; default: the best.")
+]
 Finished = Annotated[str, typer.Argument(help="A folder of grids/.", autocompletion=grid_names)]
 
 
@@ -40,12 +43,30 @@ def tune(
 
 
 @studies.command()
+def tuned(
+    grid: Base,
+    by: By = None,
+    to: Annotated[Path | None, typer.Option(help="A Markdown file to write it to.")] = None,
+    json: Json = False,
+) -> None:
+    """Say how each setting did in validation at each rate, of the runs that are finished."""
+    from pipeline.commands import study
+
+    place = to.resolve() if to else None
+    project.enter()
+    give(study.tuned(grid, by, place), json)
+
+
+@studies.command()
 def confirm(
     grid: Base,
     seeds: Annotated[str, typer.Option(help="Fresh ones, as 1,2,3,4,5.")],
-    by: Annotated[
-        str | None, typer.Option(help="A validation score, as accuracy@5; default: the best.")
+    by: By = None,
+    only: Annotated[
+        str | None,
+        typer.Option(help="Patterns of runs of the tuning: their settings alone."),
     ] = None,
+    times: Annotated[int, typer.Option(min=1, help="As many meta-iterations.")] = 1,
     json: Json = False,
 ) -> None:
     """Write GRID-confirmation: each setting at its best rates by validation, with fresh seeds."""
@@ -54,7 +75,7 @@ def confirm(
     project.enter()
     if not all(word.strip().isdigit() for word in seeds.split(",")):
         raise InputError(f"--seeds {seeds}: wants whole numbers with commas between them")
-    give(study.confirm(grid, [int(word) for word in seeds.split(",")], by), json)
+    give(study.confirm(grid, [int(word) for word in seeds.split(",")], by, only, times), json)
 
 
 @studies.command()

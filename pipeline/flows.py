@@ -16,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from lazyleap.parallel import cores
 from pipeline import dvc, marks, turn
 from pipeline.console import result, watching
 from pipeline.outcomes import (
@@ -25,7 +26,7 @@ from pipeline.outcomes import (
     TransientError,
     overall,
 )
-from pipeline.plan import Limits, Plan, cores, plan
+from pipeline.plan import Limits, Plan, plan
 from pipeline.services import drop_missed, gpu_slot, note_process, publish
 from pipeline.states import brought, error_of, failed, word
 
@@ -101,7 +102,7 @@ def grid_flow(
 
     Args:
         grid: a folder of grids/, or nothing for the params.yaml at the top.
-        only: a pattern of run names, such as ``maml-*``.
+        only: patterns of run names, such as ``maml-*,anil-*``.
         jobs: settings side by side; as many as there are cores for them if not given.
         max_seconds: time budget; training that it cuts off goes on at the next call.
         timeout: seconds after which a stage is killed.
@@ -112,7 +113,7 @@ def grid_flow(
     """
     chosen, limits = plan(grid, only), Limits.of(max_seconds, timeout)
     note_process()
-    with turn.turn(chosen.grid, get_run_logger().info):
+    with turn.turn(chosen.grid, get_run_logger().info), chosen.described():
         drop_missed()
         return _bring(chosen, jobs, limits)
 
@@ -135,7 +136,7 @@ def _bring(chosen: Plan, jobs: int | None, limits: Limits) -> State[Outcome]:
 def shared(grid: Plan, limits: Limits) -> tuple[set[str] | None, dict[str, StageError]]:
     """Do what all settings share. Returns what is stale after it, and what of it is broken."""
     stages = grid.head()
-    stale = dvc.stale(grid.targets())
+    stale = grid.stale()
     if stale is not None and not stale.intersection(stages):
         for name in stages:
             bring(name, "data", None)
@@ -153,7 +154,7 @@ def shared(grid: Plan, limits: Limits) -> tuple[set[str] | None, dict[str, Stage
             if before:
                 broken[name] = before[0]
     _ended("data", next(iter(broken.values()), Outcome.RAN))
-    return dvc.stale(grid.targets()), broken
+    return grid.stale(), broken
 
 
 def _side_by_side(

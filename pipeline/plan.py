@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from shutil import copyfile
 
@@ -18,10 +18,11 @@ from pipeline import dvc
 from pipeline.outcomes import BudgetError
 from stages import code
 
-CHAIN = ("train", "evaluate", "export")  # the stages of one setting, in order
+CHAIN = ("train", "evaluate", "export")  # the stages of every setting, in order
 FETCHED = "data/raw/"  # sources below this folder are made by a fetch stage
 REGISTRY = Path("data/datasets.yaml")  # what they can fetch
-DOWNLOADS = "data/dvc.yaml:"  # where these stages are
+STAGES = "dvc.yaml"
+DOWNLOADS = f"data/{STAGES}:"  # where these stages are
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Plan:
 
     def chain(self, run: str) -> list[str]:
         """The stages of one setting, in order."""
-        return [self.stage(name, run) for name in CHAIN]
+        asked = ("fidelity",) if run in self.settings.fidelity else ()
+        return [self.stage(name, run) for name in (*CHAIN, *asked)]
 
     def head(self) -> dict[str, list[str]]:
         """The stages before all settings, in order, each with the stages it waits for."""
@@ -70,13 +72,40 @@ class Plan:
     def targets(self) -> list[str]:
         """What to ask DVC's status about."""
         fetches = [name for name in self.head() if name.startswith(DOWNLOADS)]
-        return [self.prefix.removesuffix(":") or "dvc.yaml", *fetches]
+        return [self.prefix.removesuffix(":") or STAGES, *fetches]
+
+    def stale(self) -> set[str] | None:
+        """Names of its stages that are not up to date, among others; ``None``: DVC cannot tell."""
+        if not self._described():
+            return set(self._stages())
+        return dvc.stale(self.targets())
 
     def is_done(self, stale: set[str] | None) -> bool:
         """Whether no stage of it is among those that are not up to date (``None``: unknown)."""
+        return stale is not None and stale.isdisjoint(self._stages())
+
+    @contextmanager
+    def described(self) -> Iterator[None]:
+        """Have its stages beside its params.yaml, where DVC finds them: a copy of the top dvc.yaml.
+
+        Gone again if nothing was done: DVC looks at every dvc.yaml, and those of its commands that
+        fetch fail of stages without a result.
+        """
+        here = Path(self.settings.here)
+        if not self._described():
+            copyfile(STAGES, here / STAGES)
+        try:
+            yield
+        finally:
+            if self.prefix and not (here / "dvc.lock").exists():
+                (here / STAGES).unlink(missing_ok=True)
+
+    def _described(self) -> bool:
+        return Path(self.settings.here, STAGES).is_file()
+
+    def _stages(self) -> list[str]:
         chains = [name for run in self.runs for name in self.chain(run)]
-        own = {*self.head(), *chains, self.stage("report")}
-        return stale is not None and not stale & own
+        return [*self.head(), *chains, self.stage("report")]
 
     def _work(self, run: str) -> int:
         found = resolve(self.settings, run)
@@ -135,8 +164,8 @@ class Limits:
 def plan(grid: str | None = None, only: str | None = None) -> Plan:
     """Read and check the params.yaml of a grid (``None``: the top one) and choose its settings.
 
-    Written beside it: a grid's dvc.yaml, a copy of the top one, and, where the code is installed
-    apart, the file that stands for it.
+    Written beside it, where the code is installed apart: the file that stands for it. A copy of the
+    top dvc.yaml that is there is renewed; :meth:`Plan.described` makes one.
 
     Raises:
         InputError: in one sentence, if the file is wrong in any place or nothing matches.
@@ -145,10 +174,11 @@ def plan(grid: str | None = None, only: str | None = None) -> Plan:
     path = params_of(grid)
     settings, prefix = load(path), ""
     if path.parent != Path():
-        prefix = f"{path.parent}/dvc.yaml:"
+        prefix = f"{path.parent}/{STAGES}:"
         _check_place(path.parent, settings)
-        copyfile("dvc.yaml", path.parent / "dvc.yaml")
-    runs = tuple(run for run in settings.runs if fnmatchcase(run, only or "*"))
+        if (own := path.parent / STAGES).is_file():
+            copyfile(STAGES, own)
+    runs = settings.matching(only or "*")
     if not runs:
         raise InputError(f"--only {only}: matches no run; {nearest(only or '', settings.runs)}")
     chosen = Plan(settings.grid, prefix, settings, runs)
@@ -184,12 +214,6 @@ def params_of(grid: str | None) -> Path:
     if (own := load(top).grid) == grid:
         return top
     raise InputError(f"--grid {grid}: no such grid; {nearest(grid, [own, *_grids()])}")
-
-
-def cores() -> int:
-    """CPU cores this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)  # not on macOS
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _own(environment: dict[str, str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ FILES = (
     *("data/dvc.yaml", "data/datasets.yaml", "data/splits/**/*", "extensions/README.md"),
     "grids/*/params.yaml",
 )
+OWN = re.compile(r"^extensions: extensions\b", re.M)  # of a grid that needs no code of elsewhere
 CONFIG = "[core]\n    analytics = false\n    autostage = false\n"
 LOCK = "lazyleap.lock"
 
@@ -103,7 +104,8 @@ def _is_project(folder: Path) -> bool:
 
 
 def _files(source: Path) -> list[Path]:
-    return [path for pattern in FILES for path in source.glob(pattern) if path.is_file()]
+    found = (path for pattern in FILES for path in source.glob(pattern) if path.is_file())
+    return [path for path in found if path.parts[-3] != "grids" or OWN.search(path.read_text())]
 
 
 def _apart(text: str) -> bytes:

@@ -7,18 +7,22 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 from lazyleap.errors import InputError
+from lazyleap.files import refuses
 from pipeline import leash
 
 PORT = 4200
 START = 300.0  # seconds a server may take to answer on a slow machine
+AGAIN = 3  # times that a server is started again
 HOST = "127.0.0.1"
 
 
@@ -63,9 +67,10 @@ def for_this_run() -> None:
     else:
         url = address(port := _free_port())
         command, more = _without_pages(port)
-        server = leash.start(command, _last_words(url), env={**os.environ, **more})
-        atexit.register(leash.stop, server)
-        _wait(server, url)
+        begin = partial(leash.start, command, _last_words(url), env={**os.environ, **more})
+        server = KeptUp(begin)
+        atexit.register(server.stop)
+        server.wait(url)
         os.environ["PREFECT_API_URL"] = url
         refresh_global_settings_context()
     with suppress(OSError):  # Prefect will say it
@@ -85,14 +90,60 @@ def of_a_service(*folders: str) -> Iterator[str]:
     there = url != local() or answers(url)
     command = [] if there else pages(int(url.split(":")[2].split("/")[0]))
     more = {"PREFECT_SERVER_UI_API_URL": url}
-    held = leash.start(command, _last_words(url, *folders), env={**os.environ, **more})
+    last = _last_words(url, *folders)
+    held = KeptUp(partial(leash.start, command, last, env={**os.environ, **more}))
     try:
         if not there:
-            _wait(held, url)
+            held.wait(url)
         _bury(url)
         yield url
     finally:
-        leash.stop(held)
+        held.stop()
+
+
+class KeptUp:
+    """A server on a leash, which is started again at its address should somebody kill it.
+
+    Prefect's client asks again for minutes, so that a run at work does not notice.
+    """
+
+    def __init__(self, begin: Callable[[], subprocess.Popen[bytes]]) -> None:
+        self._begin, self._process, self._over = begin, begin(), threading.Event()
+
+    def wait(self, url: str) -> None:
+        """Until it answers; from then on it is kept up.
+
+        Raises:
+            InputError: if it ends before, or takes too long.
+        """
+        until = time.monotonic() + START
+        while not answers(url):
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise InputError(_why(url))
+            time.sleep(0.2)
+        threading.Thread(target=self._keep, daemon=True).start()
+
+    def _keep(self) -> None:
+        for _ in range(AGAIN):
+            self._process.wait()
+            if self._over.is_set():
+                return
+            self._process = self._begin()
+
+    def stop(self) -> None:
+        """End it for good."""
+        self._over.set()
+        leash.stop(self._process)
+
+
+def _why(url: str) -> str:
+    """The sentence of a server that does not come up."""
+    from prefect.settings import PREFECT_HOME
+
+    home = PREFECT_HOME.value()
+    if reason := refuses(home):
+        return f"{home}: cannot be written ({reason}), and Prefect's server keeps its state there"
+    return f"PREFECT_PORT: no Prefect server came up at {url}"
 
 
 def pages(port: int) -> list[str]:
@@ -125,14 +176,6 @@ def _bury(url: str) -> None:
 
 def _python(module: str) -> list[str]:
     return [sys.executable, "-m", module]
-
-
-def _wait(server: subprocess.Popen[bytes], url: str) -> None:
-    until = time.monotonic() + START
-    while not answers(url):
-        if server.poll() is not None or time.monotonic() > until:
-            raise InputError(f"PREFECT_PORT: no Prefect server came up at {url}")
-        time.sleep(0.2)
 
 
 def _free_port() -> int:

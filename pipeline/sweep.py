@@ -56,7 +56,8 @@ def setting_flow(
         chosen = plan(grid, run)
         if refused := origin.refusal(asked, origin.here(chosen.place)):
             return Failed(message=refused)
-        return _brought(chosen, run, every, Limits.of(max_seconds, timeout))
+        with chosen.described():
+            return _brought(chosen, run, every, Limits.of(max_seconds, timeout))
     except InputError as error:
         return Failed(message=str(error))
 
@@ -97,7 +98,11 @@ def sweep_flow(
     chosen, limits = plan(grid, only), Limits.of(None, timeout)
     asked = origin.here(chosen.place)
     note_process()
-    with turn.turn(chosen.grid, get_run_logger().info), get_client(sync_client=True) as client:
+    with (
+        turn.turn(chosen.grid, get_run_logger().info),
+        chosen.described(),
+        get_client(sync_client=True) as client,
+    ):
         dvc.allow()
         deployment = pools.deploy(client, setting_flow, ENTRY, pool)
         pools.watch(client)

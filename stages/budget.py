@@ -8,7 +8,6 @@ prepared data. What a run then does depends on params.yaml alone.
 from __future__ import annotations
 
 import sys
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -64,7 +63,7 @@ def share_out(
     Args:
         params: the file, which is changed.
         cpu_seconds: of each training.
-        only: a pattern of run names.
+        only: patterns of run names, commas between them.
         rounds: through all settings; the median counts.
         seconds: of a round, a setting, at least.
 
@@ -93,7 +92,7 @@ def chosen(settings: Settings, only: str) -> list[Setting]:
     Raises:
         InputError: if there is none.
     """
-    names = [name for name in settings.runs if fnmatchcase(name, only)]
+    names = settings.matching(only)
     if not names:
         raise InputError(f"only '{only}': no run has such a name; {nearest(only, settings.runs)}")
     found = [setting for name in names if trained(setting := resolve(settings, name))]

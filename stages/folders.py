@@ -57,8 +57,8 @@ def exported(grid: str, run: str) -> Path:
 
 
 def fidelity(grid: str, run: str) -> Path:
-    """Estimators beside the exact gradient at one run's theta; made on demand."""
-    return Path("artifacts/fidelity") / grid / f"{run}.json"
+    """Estimators beside the exact gradient at one run's theta; asked for, or made on demand."""
+    return record(grid, f"{run}.fidelity.json")
 
 
 def results(grid: str) -> Path:

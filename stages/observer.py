@@ -9,9 +9,9 @@ from typing import Any
 from lazyleap.kind import Preview
 from lazyleap.noted import warnings
 from lazyleap.setting import Setting
-from lazyleap.training.loop import Metrics, Progress
+from lazyleap.training.loop import Metrics, Progress, peak_memory_mib
 from stages.board import Board
-from stages.progress import Ticker, words
+from stages.progress import Ticker
 
 
 class Reporter:
@@ -65,3 +65,11 @@ class Silent:
 
     def store(self, progress: Progress, state: dict[str, Any]) -> None:
         """Nothing."""
+
+
+def words(metrics: Metrics) -> str:
+    """Loss, accuracy where known, and memory, in a few words."""
+    accuracy = metrics.get("train/outer_accuracy", metrics.get("train/accuracy"))
+    loss = metrics.get("train/loss", metrics.get("train/outer_loss", float("nan")))
+    shown = "" if accuracy is None else f" accuracy {100 * accuracy:.1f}%"
+    return f"loss {loss:.3f}{shown} memory {peak_memory_mib():.0f}MiB"

@@ -117,7 +117,12 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            str(path),
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=False,  # which prints
+        )
     except Exception as error:  # its exceptions have no common base but this one
         raise InputError(f"{path} is not an ONNX model ({_first_line(error)})") from error
 

@@ -9,13 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lazyleap.datasets import room
 from lazyleap.datasets.reading import read_with
-from lazyleap.datasets.store import ImageSet, moments, save
+from lazyleap.datasets.store import ImageSet, load, save
 from lazyleap.errors import InputError
+from lazyleap.files import beside
+from lazyleap.kind import Drawn
 from lazyleap.places import at
 from stages import folders
 from stages.inputs import Inputs
 from stages.program import Params, Traceback, run
+from stages.progress import Ticker
 
 OWN = {"licence": "the user's", "citation": "", "source": "the user's images"}
 
@@ -26,26 +30,60 @@ def main(task: str, params: Params = "params.yaml", traceback: Traceback = False
     inputs = Inputs(params, "prepare", task)
     given = inputs.parameters
     options = at(given["task_class"]).some(given["task"], given["task_blocks"])
-    reader = at(given["reader"])
-    sets = read_with(reader, options.dataset, Path())
-    try:
-        drawn = inputs.server.draw(sets, options)
-    except InputError as error:
-        raise InputError(f"{inputs.origin}: tasks.{task}.{error}") from error
-    folder = folders.prepared(inputs.grid, task)
-    write(folder, sets, describe(options.dataset, given["download"], reader))
-    for name, content in drawn.items():
-        content.save(folder / name)
+    reader, folder = at(given["reader"]), folders.prepared(inputs.grid, task)
+    with beside(folder) as scratch, room.files(scratch, folder, Told(task)):
+        sets = read_with(reader, options.dataset, Path())
+        try:
+            drawn = inputs.server.draw(sets, options)
+        except InputError as error:
+            raise InputError(f"{inputs.origin}: tasks.{task}.{error}") from error
+        write(folder, sets, drawn, describe(options.dataset, given["download"], reader))
 
 
-def write(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> None:
-    """Save the test split to ``folder/test/images``, all others to ``folder/train/images``."""
-    mean, std = moments(sets["train"].images) if sets else ([], [])
-    about = {**info, "mean": mean, "std": std}
-    test = {name: part for name, part in sets.items() if name == "test"}
-    others = {name: part for name, part in sets.items() if name != "test"}
-    save(folder / "train" / "images", others, about)
-    save(folder / "test" / "images", test, about)
+class Told:
+    """How far reading is, on stderr: array by array, for a reader has as many as it has."""
+
+    def __init__(self, task: str) -> None:
+        self.task, self.arrays = task, 0
+        self.ticker: Ticker | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Of an array's images so many are there."""
+        if self.ticker is None:
+            self.arrays += 1
+            self.ticker = Ticker("prepare", self.task, total)
+        self.ticker.update(done, f"images of array {self.arrays}")
+        if done == total:
+            self.ticker.close()
+            self.ticker = None
+
+
+def write(
+    folder: Path,
+    sets: Mapping[str, ImageSet],
+    drawn: Mapping[str, Drawn],
+    info: Mapping[str, Any],
+) -> None:
+    """Save the test split to ``folder/test/images``, all others to ``folder/train/images``.
+
+    What was drawn appears together with the images it was drawn of.
+
+    Raises:
+        ValueError: if something drawn is of neither folder.
+    """
+    for name in drawn:
+        if not name.startswith(("train/images/", "test/images/")):
+            raise ValueError(f"'{name}' is drawn, which is in neither train/images nor test/images")
+    about = dict(info)
+    for side in ("train", "test"):
+        place = f"{side}/images/"
+        part = {
+            name: images for name, images in sets.items() if (name == "test") == (side == "test")
+        }
+        more = {n.removeprefix(place): d.save for n, d in drawn.items() if n.startswith(place)}
+        save(folder / place, part, about, more)
+        found = load(folder / place).info
+        about |= {key: found[key] for key in ("mean", "std")}
 
 
 def describe(dataset: Any, download: Mapping[str, str] | None, reader: Any) -> dict[str, str]:

@@ -26,7 +26,7 @@ def run(command: Callable[..., None]) -> None:
     """Run ``command`` as a typer program; a foreseen error is one sentence and an exit code."""
     threading.excepthook = _in_thread
     try:
-        typer.run(_storing(command))
+        typer.run(storing(command))
     except (InputError, DiskError, DivergedError, OutOfTimeError) as error:
         if "--traceback" in sys.argv:
             traceback.print_exc()
@@ -40,7 +40,7 @@ def _in_thread(what: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(what)
 
 
-def _storing(command: Callable[..., None]) -> Callable[..., None]:
+def storing(command: Callable[..., None]) -> Callable[..., None]:
     """The command; a disk's refusal that it met where nothing else does is a DiskError."""
 
     @functools.wraps(command)

@@ -8,8 +8,6 @@ import time
 
 from tqdm import tqdm
 
-from lazyleap.training.loop import Metrics, peak_memory_mib
-
 
 class Ticker:
     """Shows how far a stage is, when it will end and how it does.
@@ -44,11 +42,3 @@ class Ticker:
         """Leave the terminal as it was."""
         if self.bar is not None:
             self.bar.close()
-
-
-def words(metrics: Metrics) -> str:
-    """Loss, accuracy where known, and memory, in a few words."""
-    accuracy = metrics.get("train/outer_accuracy", metrics.get("train/accuracy"))
-    loss = metrics.get("train/loss", metrics.get("train/outer_loss", float("nan")))
-    shown = "" if accuracy is None else f" accuracy {100 * accuracy:.1f}%"
-    return f"loss {loss:.3f}{shown} memory {peak_memory_mib():.0f}MiB"

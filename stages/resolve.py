@@ -52,6 +52,7 @@ class Resolver:
         for stage, block in CLASSIFIERS.items():
             yield from (self.of(stage, name) for name in getattr(self.settings, block))
         yield from (self.of(stage, run) for stage in RUNS for run in self.settings.runs)
+        yield from (self.of("fidelity", run) for run in self.settings.fidelity)
         yield self.of("report", self.settings.grid)
 
     def of(self, stage: str, key: str) -> Content:
@@ -76,6 +77,8 @@ class Resolver:
             return self._run(stage, key)
         if stage in CLASSIFIERS:
             return self._classifier(stage, key)
+        if stage == "fidelity":
+            return self._fidelity(key)
         return self._task(key) if stage == "prepare" else self._report()
 
     def _run(self, stage: str, key: str) -> Given:
@@ -87,6 +90,12 @@ class Resolver:
         where = f"{self.params}: runs.{key}"
         server = registry.server(setting.task.kind, stage)
         return Given(seen, server, tuple(served), self._watched(where, files))
+
+    def _fidelity(self, key: str) -> Given:
+        """All that training is given: it makes the problem and what is held out."""
+        given, asked = self._run("train", key), self.settings.fidelity.get(key)
+        more = {"tasks": asked.tasks} if asked else {}
+        return given._replace(parameters=given.parameters | more)
 
     def _task(self, key: str) -> Given:
         task = _pick(self.params, "tasks", self.settings.tasks, key)

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+NOT_COPIED = ("tests/", "docs/", "results/", "recorded/")
 RUNS = ("maml-lazy-k5", "maml-exact-k1")  # of the top params.yaml, in the small project
 
 # Before anything imports Prefect: tests touch neither the user's profile nor the clone's.
@@ -47,7 +48,7 @@ def copy(folder: Path) -> Path:
     """This project's sources, committed or not, as a git repository of their own."""
     listed = git(ROOT, "ls-files", "-co", "--exclude-standard", "-z").split("\0")
     for name in filter(None, listed):
-        if name.startswith(("tests/", "docs/", "results/")) or not (ROOT / name).is_file():
+        if name.startswith(NOT_COPIED) or not (ROOT / name).is_file():
             continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)

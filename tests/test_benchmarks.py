@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import before, contest, peers, rivals
+from benchmarks import before, contest, peers, prepare, rivals
 from tests.conftest import ROOT
 
 TINY = {
@@ -92,3 +92,21 @@ def test_a_commands_turns_become_ratios_of_each_round():
     assert found["ratio"] == pytest.approx(0.3)
     assert (found["least"], found["largest"]) == (0.2, 0.5)
     assert (found["before"], found["now"]) == (10.0, 4.0)
+
+
+@pytest.mark.slow
+def test_preparing_is_measured_for_two_sizes_and_reckoned_for_a_third(tmp_path):
+    words = ("--images", "3200", "--classes", "40", "--form", "png", "--out", str(tmp_path))
+    subprocess.run([sys.executable, "-m", "benchmarks.prepare", *words], cwd=ROOT, check=True)
+    facts = json.loads((tmp_path / "prepare.json").read_text())
+    assert [row["images"] for row in facts["measured"]] == [800, 3200]
+    assert all(row["peak_memory_mib"] > 100 for row in facts["measured"])
+    assert all(row["cpu_seconds"] > 0 for row in facts["measured"])
+    assert facts["reckoned"]["images"] == 600_000
+
+
+def test_a_third_size_lies_on_the_line_through_two():
+    few = {"images": 100, "peak_memory_mib": 300.0, "seconds": 2.0, "cpu_seconds": 3.0}
+    many = {"images": 400, "peak_memory_mib": 360.0, "seconds": 5.0, "cpu_seconds": 3.0}
+    found = prepare.line([few, many], 1000)
+    assert found == {"images": 1000, "peak_memory_mib": 480.0, "seconds": 11.0, "cpu_seconds": 3.0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lazyleap.bilevel import Pull, linearize
+from lazyleap.bilevel import Pull, gradient, linearize, twice
 
 X = {"x": torch.tensor([2.0, 3.0])}
 SLOPE = {"y": torch.tensor([1.0, -1.0])}
@@ -32,3 +32,12 @@ def test_a_tape_is_kept_for_those_who_ask():
     _, pull = linearize(exponentials, X, keep=True)
     for _ in range(2):
         assert torch.equal(pull(SLOPE)[0]["x"], X["x"].exp() * SLOPE["y"])
+
+
+def test_nothing_is_differentiated_twice_unless_said():
+    assert not twice()
+    asked = []
+    with torch.no_grad():
+        gradient(lambda p: asked.append(twice()) or p["x"].sum(), X)
+    gradient(lambda p: asked.append(twice()) or p["x"].sum(), X)
+    assert (asked, twice()) == ([False, True], False)

@@ -145,3 +145,17 @@ def test_items_are_stored_with_equal_bytes_and_read_back(tmp_path):
     for broken in ("c.npz", "none.npz"):
         with pytest.raises(InputError, match=f"{broken}: does not hold test items"):
             Items.load(tmp_path / broken)
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [
+        ({"value:m": np.ones(3), "about:clusters": np.ones(2)}, "2, 3"),
+        ({"value:m": np.ones(0)}, "0"),
+        ({"about:clusters": np.ones(3)}, "3"),
+    ],
+)
+def test_items_of_other_lengths_of_none_or_without_a_value_are_refused(columns, rows, tmp_path):
+    np.savez(tmp_path / "a.npz", **columns)
+    with pytest.raises(InputError, match=rf"a\.npz: does not hold test items \(rows: \[{rows}\]"):
+        Items.load(tmp_path / "a.npz")

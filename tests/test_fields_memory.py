@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import fields_memory
+from benchmarks.fields_memory import How
 from tests.conftest import ROOT
 
 
@@ -30,5 +31,23 @@ def test_memory_of_fields_is_measured_apart_and_a_limit_ends_it(tmp_path):
     facts = json.loads((tmp_path / "memory.json").read_text())
     assert facts[0]["largest_gap_float64"]["lazyleap exact"] == 0
     assert facts[1]["who"] == ["lazyleap lazy", "lazyleap lazy, secants"]
-    ended = fields_memory.apart("lazyleap exact", 1, fields_memory.Size(2, 64, 512), 0.4)
-    assert ended == {"who": "lazyleap exact", "horizon": 1, "outcome": fields_memory.ENDED}
+    ended = apart(fields_memory.Size(2, 64, 512), How(0.4))
+    assert ended == {**CELL, "counted": "resident", "outcome": fields_memory.ENDED}
+
+
+@pytest.mark.slow
+def test_blocks_are_given_back_and_living_tensors_counted():
+    size = fields_memory.Size(2, 32, 64)
+    given_back, alive = (apart(size, How(4.0, 2**20, alive=alive)) for alive in (False, True))
+    assert given_back["counted"] == "resident, threshold 1048576"
+    assert given_back["seconds"] > 0
+    layer = 4 * 64 * 64 * 32 / 2**20
+    assert 2 * layer < alive["steps_mib"] < 30 * layer
+    assert alive.keys() == {*CELL, "counted", "outcome", "steps_mib"}
+
+
+CELL = {"who": "lazyleap exact", "horizon": 1}
+
+
+def apart(size, how):
+    return fields_memory.apart("lazyleap exact", 1, size, how)

@@ -93,9 +93,8 @@ CASES = {
         f"runs.{RUN}: listen [3, 9]: the last point is the end of the path, horizon = 10",
     ),
     "points of another kind": (
-        lambda p: p["estimators"]["exact"].update(listen="begin"),
-        "estimators.exact.listen: ",
-    ),
+        lambda p: p["estimators"]["exact"].update(listen="begin"), "estimators.exact.listen: ",
+    ),  # fmt: skip
     "lazy without placement": (
         lambda p: p["runs"][RUN].pop("placement"),
         f"runs.{RUN}: estimator 'lazy' needs placement, in the run or in estimators.lazy",
@@ -107,6 +106,10 @@ CASES = {
     "two ways of two sizes": (
         lambda p: p["tasks"]["glyphs"]["training"].update(way=6),
         "training.way 6 and draw.way 5 differ",
+    ),
+    "more ways than any data set has classes": (
+        lambda p: p["tasks"]["glyphs"]["training"].update(way=10**6 + 1),
+        "tasks.glyphs.training.way: ",
     ),
     "an attack without targets": (
         lambda p: p.update(targets={}),

@@ -12,7 +12,8 @@ from lazyleap.settings import load, resolve
 from lazyleap.study import chosen, confirmation, tuning, with_runs
 from tests.conftest import ROOT
 
-STUDIES = ("multishot", "short-horizons", "long-tail-study", "attack-study")
+STUDIES = ("multishot", "short-horizons", "long-tail-study", "attack-study",
+           "neural-fields")  # fmt: skip
 OUTER, INNER = [0.001, 0.003], [0.1, 0.4, 1.0]
 
 

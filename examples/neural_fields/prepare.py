@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lazyleap.datasets.store import ImageSet
+from lazyleap.datasets.store import ImageSet, pieces
 from lazyleap.errors import InputError
 from lazyleap.kind import Drawn
 from lazyleap.seeding import generator
@@ -54,10 +54,20 @@ def check(part: str, images: ImageSet) -> None:
             f"dataset: images of the {part} split have {channels} channels: 1 (grey) or 3 (red, "
             "green and blue) can be shown and compared"
         )
-    flat = images.images.reshape(len(images.images), channels, -1)
-    if len(empty := np.flatnonzero((flat == flat[:, :, :1]).all((1, 2)))):
-        name = images.classes[images.labels[empty[0]]]
+    if (row := _plain(images)) is not None:
+        name = images.classes[images.labels[row]]
         raise InputError(
-            f"dataset: image {empty[0]} of the {part} split (class '{name}') is of one colour: "
+            f"dataset: image {row} of the {part} split (class '{name}') is of one colour: "
             "there is nothing to fit; take it out"
         )
+
+
+def _plain(images: ImageSet) -> int | None:
+    """The first image whose pixels are all alike; there may be more images than memory holds."""
+    begin = 0
+    for piece in pieces(images.images):
+        flat = piece.reshape(*piece.shape[:2], -1)
+        if len(found := np.flatnonzero((flat == flat[:, :, :1]).all((1, 2)))):
+            return begin + int(found[0])
+        begin += len(piece)
+    return None

@@ -136,7 +136,12 @@ def opened(path: Path) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            str(path),
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=False,  # which prints
+        )
     except Exception as error:  # as above
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: is not a usable ONNX model ({reason})") from error

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from lazyleap.datasets import fonts
 from lazyleap.datasets.glyphs import ORIGIN as ORIGIN
-from lazyleap.datasets.glyphs import draw
+from lazyleap.datasets.glyphs import draw_all
 from lazyleap.datasets.options import Characters
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError
@@ -29,13 +27,7 @@ def read(source: Path, options: Characters) -> dict[str, ImageSet]:
     _check(names)
     first, last = options.images_per_class.train, options.images_per_class.test
     spans = {"train": range(first), "test": range(first, first + last)}
-    return {split: _draw(names, span, options) for split, span in spans.items()}
-
-
-def _draw(names: tuple[str, ...], numbers: range, options: Characters) -> ImageSet:
-    images = [draw(name, numbers, options.size, options.distortion, options.seed) for name in names]
-    labels = np.repeat(np.arange(len(names)), len(numbers)).astype(np.int64)
-    return ImageSet(np.concatenate(images), labels, names)
+    return {split: draw_all(list(names), span, options) for split, span in spans.items()}
 
 
 def _check(names: tuple[str, ...]) -> None:

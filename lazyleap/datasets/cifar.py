@@ -16,17 +16,20 @@ from numpy.typing import NDArray
 from lazyleap.datasets import splits
 from lazyleap.datasets.content import Members, unpack
 from lazyleap.datasets.options import Cifar, FewShotCifar
+from lazyleap.datasets.room import gather
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError, nearest, short, shown
 
+IMAGE = (3, 32, 32)
 PIXELS = 3 * 32 * 32  # bytes an image, channel by channel
 
 
 @dataclass(frozen=True)
 class _Hundred:
-    """CIFAR-100 in one order: images [N, 3, 32, 32], fine and coarse labels [N], and names."""
+    """CIFAR-100 in one order, which are ``rows`` of images; labels [N] in it, and names."""
 
     images: NDArray[np.uint8]
+    rows: NDArray[np.int64]
     coarse: NDArray[np.int64]
     fine: NDArray[np.int64]
     coarse_names: tuple[str, ...]
@@ -37,7 +40,7 @@ def read(source: Path, options: Cifar | FewShotCifar) -> dict[str, ImageSet]:
     """Colour images [N, 3, 32, 32] of splits train, test (and val, for the few-shot readers).
 
     CIFAR-100 is sorted by class and pixels, so that any order of its records gives equal arrays.
-    Cost: holds the unpacked archive (180 MB) in memory; about 3 s.
+    Cost: holds the unpacked files (180 MB) once and their records once; about 3 s.
     Raises InputError for a truncated or foreign archive, or a listed class that does not exist.
     """
     name = "cifar-10" if options.reader == "cifar-10" else "cifar-100"
@@ -64,25 +67,34 @@ def _read_ten(members: Members, path: Path) -> dict[str, ImageSet]:
 
 
 def _as_set(records: NDArray[np.uint8], names: tuple[str, ...], path: Path) -> ImageSet:
-    return ImageSet(_images(records), _checked(records[:, 0], path, names), names)
+    labels = _checked(records[:, 0], path, names)
+    return ImageSet(_gathered(_images(records), np.arange(len(records))), labels, names)
 
 
 def _read_hundred(members: Members, path: Path, files: tuple[str, ...]) -> _Hundred:
     records = _rows(members, path, files, 2)
-    rows = sorted(range(len(records)), key=lambda row: (records[row, 1], records[row].tobytes()))
-    records = records[rows]
+    rows = _sorted(records)
     coarse, fine = (_lines(members, path, f"{of}_label_names.txt") for of in ("coarse", "fine"))
     return _Hundred(
         _images(records),
-        _checked(records[:, 0], path, coarse),
-        _checked(records[:, 1], path, fine),
+        rows,
+        _checked(records[rows, 0], path, coarse),
+        _checked(records[rows, 1], path, fine),
         coarse,
         fine,
     )
 
 
+def _sorted(records: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Rows by fine label, then by all bytes; a class at a time, for the bytes are copied."""
+    classes = [np.flatnonzero(records[:, 1] == label) for label in np.unique(records[:, 1])]
+    return np.array(
+        [row for rows in classes for row in sorted(rows, key=lambda row: records[row].tobytes())]
+    )
+
+
 def _all_classes(data: _Hundred) -> ImageSet:
-    return ImageSet(data.images, data.fine, data.fine_names)
+    return ImageSet(_gathered(data.images, data.rows), data.fine, data.fine_names)
 
 
 def _few_shot(data: _Hundred, options: FewShotCifar, split: str) -> ImageSet:
@@ -101,7 +113,12 @@ def _relabel(data: _Hundred, classes: list[int]) -> ImageSet:
     rows = [np.flatnonzero(data.fine == label) for label in classes]
     labels = np.repeat(np.arange(len(classes)), [len(part) for part in rows]).astype(np.int64)
     names = tuple(data.fine_names[label] for label in classes)
-    return ImageSet(data.images[np.concatenate(rows)], labels, names)
+    chosen = data.rows[np.concatenate(rows)]
+    return ImageSet(_gathered(data.images, chosen), labels, names)
+
+
+def _gathered(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    return gather((images[row] for row in rows), (len(rows), *IMAGE))
 
 
 def _second(entry: object, where: str) -> str:
@@ -118,7 +135,7 @@ def _index(names: tuple[str, ...], name: str, where: str) -> int:
 
 
 def _images(records: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return records[:, -PIXELS:].reshape(-1, 3, 32, 32)
+    return records[:, -PIXELS:].reshape(-1, *IMAGE)
 
 
 def _rows(members: Members, path: Path, files: Sequence[str], labels: int) -> NDArray[np.uint8]:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from lazyleap.datasets import fonts
-from lazyleap.datasets.options import Distortion, Glyphs
+from lazyleap.datasets.options import Characters, Distortion, Glyphs
+from lazyleap.datasets.room import gather
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError
 
@@ -42,7 +43,10 @@ def read(source: Path, options: Glyphs) -> dict[str, ImageSet]:
     Raises InputError if more classes are asked for than the scripts have.
     """
     del source
-    return {split: _draw_split(names, options) for split, names in characters(options).items()}
+    numbers = range(options.images_per_class)
+    return {
+        split: draw_all(names, numbers, options) for split, names in characters(options).items()
+    }
 
 
 def characters(options: Glyphs) -> dict[str, list[str]]:
@@ -84,13 +88,16 @@ def render(
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
-def _draw_split(names: list[str], options: Glyphs) -> ImageSet:
-    count = options.images_per_class
-    images = [
-        draw(name, range(count), options.size, options.distortion, options.seed) for name in names
-    ]
-    labels = np.repeat(np.arange(len(names)), count).astype(np.int64)
-    return ImageSet(np.concatenate(images), labels, tuple(names))
+def draw_all(names: list[str], numbers: range, options: Glyphs | Characters) -> ImageSet:
+    """As many images of each character, which are the classes."""
+    size = options.size
+    rows = (
+        image
+        for name in names
+        for image in draw(name, numbers, size, options.distortion, options.seed)
+    )
+    labels = np.repeat(np.arange(len(names)), len(numbers)).astype(np.int64)
+    return ImageSet(gather(rows, (len(labels), 1, size, size)), labels, tuple(names))
 
 
 def _choose(split: str, pool: list[str], options: Glyphs) -> list[str]:

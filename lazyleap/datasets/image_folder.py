@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError, nearest
 
 WHOLE = "all"  # the one group of a folder that is divided by image
+Files = dict[str, list[str]]  # class -> its images, as text
 
 
 def read(source: Path, options: ImageFolder) -> dict[str, ImageSet]:
@@ -22,8 +22,8 @@ def read(source: Path, options: ImageFolder) -> dict[str, ImageSet]:
     A folder of train/, val/ and test/ folders is taken as it is (val may be missing); any other is
     one of classes, divided by ``options.fractions`` or ``options.lists``, or by ``options.divide``
     into images of the same classes.
-    Cost: decodes every image once. Raises InputError for an unreadable image, a class with fewer
-    than ``min_images``, or a layout that is neither.
+    Cost: decodes every image once, on all cores. Raises InputError for an unreadable image, a class
+    with fewer than ``min_images``, or a layout that is neither.
     """
     if not source.is_dir():
         raise InputError(f"image folder {source} is not a folder")
@@ -31,8 +31,10 @@ def read(source: Path, options: ImageFolder) -> dict[str, ImageSet]:
     for classes in groups.values():
         for folder in classes:  # all are counted before any is decoded
             _check_count(folder, options.min_images)
-    sets = {split: _read_split(classes, options) for split, classes in groups.items()}
-    return _by_image(sets[WHOLE], options.divide) if options.divide else sets
+    listed = {split: _list(classes) for split, classes in groups.items()}
+    if options.divide:
+        listed = _by_image(listed[WHOLE], options.divide)
+    return {split: _decode(part, options) for split, part in listed.items()}
 
 
 def _groups(source: Path, options: ImageFolder) -> dict[str, list[Path]]:
@@ -98,20 +100,23 @@ def _listed(classes: list[Path], lists: str, source: Path) -> dict[str, list[Pat
     return groups
 
 
-def _by_image(whole: ImageSet, shares: Division) -> dict[str, ImageSet]:
+def _list(folders: list[Path]) -> Files:
+    return {folder.name: [str(path) for path in images.files(folder)] for folder in folders}
+
+
+def _by_image(whole: Files, shares: Division) -> dict[str, Files]:
     """Images drawn by seed, class by class; sizes are rounded, at least one on either side."""
-    chance, test = np.random.default_rng(shares.seed), np.zeros(len(whole.labels), bool)
-    for label, name in enumerate(whole.classes):
-        rows = np.flatnonzero(whole.labels == label)
-        count = round(shares.test * len(rows))
-        if not 0 < count < len(rows):
-            raise InputError(f"divide: class '{name}' has {len(rows)} images, too few to divide")
-        test[chance.choice(rows, count, replace=False)] = True
-    parts = {"train": ~test, "test": test}
-    return {
-        split: ImageSet(whole.images[rows], whole.labels[rows], whole.classes)
-        for split, rows in parts.items()
-    }
+    chance, first = np.random.default_rng(shares.seed), 0
+    parts: dict[str, Files] = {"train": {}, "test": {}}
+    for name, paths in whole.items():
+        count = round(shares.test * len(paths))
+        if not 0 < count < len(paths):
+            raise InputError(f"divide: class '{name}' has {len(paths)} images, too few to divide")
+        rows = np.arange(first, first := first + len(paths))
+        test = np.isin(rows, chance.choice(rows, count, replace=False))
+        for split, chosen in (("train", ~test), ("test", test)):
+            parts[split][name] = [paths[row] for row in np.flatnonzero(chosen)]
+    return parts
 
 
 def _check_count(folder: Path, least: int) -> None:
@@ -120,8 +125,9 @@ def _check_count(folder: Path, least: int) -> None:
         raise InputError(f"class {folder} has {count} images, min_images is {least}")
 
 
-def _read_split(classes: list[Path], options: ImageFolder) -> ImageSet:
-    parts = [images.files(folder) for folder in classes]
+def _decode(listed: Files, options: ImageFolder) -> ImageSet:
+    parts = listed.values()
     labels = np.repeat(np.arange(len(parts)), [len(part) for part in parts]).astype(np.int64)
-    every = images.stack(chain(*parts), options.size, options.channels, crop=False)
-    return ImageSet(every, labels, tuple(folder.name for folder in classes))
+    paths = [path for part in parts for path in part]
+    every = images.stack(paths, options.size, options.channels, crop=False)
+    return ImageSet(every, labels, tuple(listed))

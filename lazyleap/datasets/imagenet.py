@@ -6,7 +6,6 @@ et al. (ICLR 2018) names classes. ImageNet may not be passed on, so the images s
 
 from __future__ import annotations
 
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from lazyleap.datasets.options import ImageNet
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError, shown
 
-Classes = dict[str, list[Path]]  # WordNet id -> its images
+Classes = dict[str, list[str]]  # WordNet id -> its images, as text: there may be a million
 
 
 def read(source: Path, options: ImageNet) -> dict[str, ImageSet]:
@@ -25,8 +24,8 @@ def read(source: Path, options: ImageNet) -> dict[str, ImageSet]:
     ``source`` holds ``n01532829/*.JPEG`` folders (ImageNet's training images), or, for
     miniImageNet, the files as the list names them, in ``source``, ``source/images`` or class
     folders. At most ``images_per_class`` are taken of each class, the first by name.
-    Cost: decodes each image once; size 84 takes 21 kB an image in memory (all of tieredImageNet:
-    16 GB, so mind ``images_per_class``). Raises InputError naming a missing or unreadable file.
+    Cost: decodes each image once, on all cores; size 84 takes 21 kB an image (all of
+    tieredImageNet: 16 GB). Raises InputError naming a missing or unreadable file.
     """
     if not source.is_dir():
         raise InputError(f"image folder {source} is not a folder")
@@ -37,25 +36,34 @@ def read(source: Path, options: ImageNet) -> dict[str, ImageSet]:
 
 def _tiered(source: Path, lists: str, split: str) -> Classes:
     """Rows of class, superclass: all images of the class."""
-    return {row[0]: _class_images(source, _inside(row[0])) for row in splits.table(lists, split)}
+    where = f"{lists}/{split}"
+    return {
+        row[0]: _text(_class_images(source, _inside(row[0], where)))
+        for row in splits.table(lists, split)
+    }
 
 
 def _mini(source: Path, lists: str, split: str) -> Classes:
     """Rows of file name, class, below one heading."""
-    found: Classes = {}
+    found: dict[str, list[Path]] = {}
+    where = f"{lists}/{split}"
     for row in splits.table(lists, split)[1:]:
         if len(row) < 2:
-            raise InputError(f"{lists}/{split}: row {shown(row)} wants a file and a class")
-        found.setdefault(_inside(row[1]), []).append(Path(_inside(row[0])))
+            raise InputError(f"{where}: row {shown(row)} wants a file and a class")
+        found.setdefault(_inside(row[1], where), []).append(Path(_inside(row[0], where)))
     if not found:
-        raise InputError(f"{lists}/{split}: names no image")
-    return {wordnet: _resolve(source, wordnet, names) for wordnet, names in found.items()}
+        raise InputError(f"{where}: names no image")
+    return {wordnet: _text(_resolve(source, wordnet, names)) for wordnet, names in found.items()}
 
 
-def _inside(name: str) -> str:
-    """A name of a list, which must not lead out of the images' folder."""
+def _text(paths: list[Path]) -> list[str]:
+    return [str(path) for path in paths]
+
+
+def _inside(name: str, where: str) -> str:
+    """A name of the list ``where``, which must not lead out of the images' folder."""
     if Path(name).is_absolute() or ".." in Path(name).parts or not name.isprintable():
-        raise InputError(f"list: {shown(name)} is not a name below the folder of images")
+        raise InputError(f"{where}: {shown(name)} is not a name below the folder of images")
     return name
 
 
@@ -103,5 +111,5 @@ def _class_images(source: Path, wordnet: str) -> list[Path]:
 def _read_split(classes: Classes, options: ImageNet) -> ImageSet:
     parts = [paths[: options.images_per_class] for paths in classes.values()]
     labels = np.repeat(np.arange(len(parts)), [len(part) for part in parts]).astype(np.int64)
-    every = images.stack(chain(*parts), options.size, 3, crop=True)
+    every = images.stack([path for part in parts for path in part], options.size, 3, crop=True)
     return ImageSet(every, labels, tuple(classes))

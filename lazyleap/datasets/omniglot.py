@@ -18,6 +18,7 @@ from lazyleap.datasets import splits
 from lazyleap.datasets.archives import members
 from lazyleap.datasets.images import opened
 from lazyleap.datasets.options import Omniglot
+from lazyleap.datasets.room import gather
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError, nearest, short
 
@@ -63,9 +64,11 @@ def _decode(path: Path, member: str, raw: bytes, size: int) -> NDArray[np.uint8]
 
 
 def _select(drawings: Drawings, names: list[str], where: str) -> ImageSet:
-    images = [_class(drawings, name, where) for name in names]
+    images = [_class(drawings, name, where) for name in names]  # views
     labels = np.repeat(np.arange(len(names)), [len(part) for part in images])
-    return ImageSet(np.concatenate(images)[:, None], labels.astype(np.int64), tuple(names))
+    rows = (image[None] for part in images for image in part)
+    every = gather(rows, (len(labels), 1, *images[0].shape[1:]))
+    return ImageSet(every, labels.astype(np.int64), tuple(names))
 
 
 def _class(drawings: Drawings, name: str, where: str) -> NDArray[np.uint8]:

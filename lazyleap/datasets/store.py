@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from mmap import MADV_DONTNEED, mmap
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lazyleap import records
+from lazyleap.datasets import room
 from lazyleap.errors import InputError, nearest, short
 from lazyleap.files import replacing
 
 INFO = "dataset.json"
+PIECE = 2**22  # bytes read at a time, of which counting makes int64 copies
 
 
 class _Split(records.Record):
@@ -81,16 +84,24 @@ class Prepared:
         return (count, self.info["channels"], self.info["height"], self.info["width"])
 
 
-def save(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> None:
+def save(
+    folder: Path,
+    sets: Mapping[str, ImageSet],
+    info: Mapping[str, Any],
+    more: Mapping[str, Callable[[Path], object]] | None = None,
+) -> None:
     """Write splits and description; ``folder`` is replaced in one move, or left as it was.
 
     ``info`` adds what the arrays do not say: name, reader, licence, citation, source; and, when
     ``sets`` has no train split, the ``mean`` and ``std`` of the one it belongs to (``moments``).
+    ``more``: what writes other files of the folder, by their names.
     """
     for name, part in sets.items():
         _check_set(name, part)
     with replacing(folder) as fresh:
         _write(fresh, sets, info)
+        for name, write in (more or {}).items():
+            write(fresh / name)
 
 
 def load(folder: Path) -> Prepared:
@@ -104,7 +115,8 @@ def digest(sets: Mapping[str, ImageSet]) -> str:
     for name in sorted(sets):
         part = sets[name]
         total.update(json.dumps([name, list(part.classes), part.images.shape]).encode())
-        total.update(np.ascontiguousarray(part.images).data)
+        for piece in pieces(part.images):
+            total.update(np.ascontiguousarray(piece).data)
         total.update(np.ascontiguousarray(part.labels).astype("<i8").data)
     return total.hexdigest()
 
@@ -113,20 +125,36 @@ def moments(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
     """Mean and standard deviation a channel of pixels / 255, exactly, from counts of the values."""
     values = np.arange(256) / 255
     mean, std = [], []
-    for channel in range(images.shape[1]):
-        counts = np.zeros(256, np.int64)
-        for start in range(0, len(images), 4096):  # bincount makes int64 copies: go by pieces
-            chunk = images[start : start + 4096, channel]
-            counts += np.bincount(chunk.ravel(), minlength=256)
+    for counts in _counts(images):
         centre = float(counts @ values / counts.sum())
         mean.append(round(centre, 6))
         std.append(round(float(np.sqrt(counts @ (values - centre) ** 2 / counts.sum())), 6))
     return mean, std
 
 
+def _counts(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How often each channel has each value, [C, 256]."""
+    found = np.zeros((images.shape[1], 256), np.int64)
+    for piece in pieces(images):
+        for channel, counts in enumerate(found):
+            counts += np.bincount(piece[:, channel].ravel(), minlength=256)
+    return found
+
+
+def pieces(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Some images at a time, all in turn; of a read-only map no more is held than a piece."""
+    step = max(1, PIECE // max(1, images[:1].nbytes))
+    mapped: object = images.base if not images.flags.writeable else None
+    for start in range(0, len(images), step):
+        yield images[start : start + step]
+        if isinstance(mapped, mmap):
+            mapped.madvise(MADV_DONTNEED)  # the file has it
+
+
 def _write(folder: Path, sets: Mapping[str, ImageSet], info: Mapping[str, Any]) -> None:
     for name, part in sets.items():
-        np.save(folder / f"{name}_images.npy", part.images)
+        if not room.moved(part.images, place := folder / f"{name}_images.npy"):
+            np.save(place, part.images)
         np.save(folder / f"{name}_labels.npy", part.labels)
     text = json.dumps(
         {**_moments_of(sets, info), **info, **_describe(sets)},

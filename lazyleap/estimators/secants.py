@@ -26,10 +26,12 @@ from torch import Tensor
 from lazyleap.bilevel import Bilevel
 from lazyleap.errors import InputError, nearest
 from lazyleap.estimators import chance
+from lazyleap.models.layout import flat, shaped
 from lazyleap.traits import Needs, Trait
-from lazyleap.trees import Tree, subtract
+from lazyleap.trees import Tree
 
 CUT = 1e-8  # of the largest eigenvalue of A'A; below it a direction is rounding
+PIECE = 2**12  # numbers of a step at a time: what they are in float64 stays in a core's cache
 
 Rest = Literal["identity", "secants"]
 """What stands for the steps that a teacher leaps over."""
@@ -75,28 +77,28 @@ class Secants:
         if not steps or not self.factors.shape[-1]:
             return dict(v)
         change = self.factors.clamp(0, 1) ** steps - 1
-        flat = flatten(v, self.batch_dims)
-        seen = (self.columns @ flat.unsqueeze(-1)).double()  # [..., k-1, 1]
+        numbers = flat(v, self.batch_dims)
+        seen = (self.columns @ numbers.unsqueeze(-1)).double()  # [..., k-1, 1]
         weights = self.mixing @ (change.unsqueeze(-1) * (self.mixing.mT @ seen))
-        moved = flat + (self.columns.mT @ weights.to(flat.dtype)).squeeze(-1)
-        return unflatten(moved, v, self.batch_dims)
+        moved = numbers + (self.columns.mT @ weights.to(numbers.dtype)).squeeze(-1)
+        return shaped(moved, v, self.batch_dims)
 
 
 class Felt:
     """The steps of a path as they are taken, ``[..., k, N]``: k parameter sets of memory."""
 
-    def __init__(self, problem: Bilevel, theta: Tree, horizon: int) -> None:
-        self._horizon, self._batch_dims = horizon, getattr(problem, "batch_dims", 0)
-        self._steps, self._taken = torch.empty(0), 0
+    def __init__(self, problem: Bilevel, theta: Tree, start: Tree, horizon: int) -> None:
+        self._batch_dims = getattr(problem, "batch_dims", 0)
+        self._here, self._taken = flat(start, self._batch_dims), 0
+        *tasks, numbers = self._here.shape
+        self._steps = self._here.new_empty((*tasks, horizon, numbers))
         self._chance = chance.state(theta)
 
-    def take(self, before: Tree, after: Tree) -> None:
-        """The next step."""
-        step = flatten(subtract(after, before), self._batch_dims)
-        if not self._taken:
-            self._steps = step.new_empty((*step.shape[:-1], self._horizon, step.shape[-1]))
-        self._steps[..., self._taken, :] = step
-        self._taken += 1
+    def take(self, after: Tree) -> None:
+        """The next step, and where it led."""
+        there = flat(after, self._batch_dims)
+        torch.sub(there, self._here, out=self._steps[..., self._taken, :])
+        self._here, self._taken = there, self._taken + 1
 
     def fit(self) -> Secants:
         """The map of the path, once all of it was taken.
@@ -142,8 +144,7 @@ def fit(steps: Tensor, batch_dims: int = 0) -> Secants:
 def _gram(steps: Tensor) -> Tensor:
     """Inner products ``[..., k, k]`` of ``[..., k, N]``, accumulated in float64."""
     total = steps.new_zeros((*steps.shape[:-1], steps.shape[-2]), dtype=torch.float64)
-    pieces = 1 + steps.shape[-1] // 2**16  # bounded memory beside the steps themselves
-    for part in steps.tensor_split(pieces, dim=-1):
+    for part in steps.tensor_split(1 + steps.shape[-1] // PIECE, dim=-1):
         wide = part.double()
         total += wide @ wide.mT
     return total
@@ -163,15 +164,3 @@ def _solve(inner: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:
     unit = torch.diag_embed((~kept).to(s.dtype))  # a cut direction: the identity
     factors, turn = torch.linalg.eigh(torch.where(both, (half + half.mT) / sums, 0.0) + unit)
     return whiten @ turn, factors
-
-
-def flatten(tree: Tree, batch_dims: int = 0) -> Tensor:
-    """``[..., N]``: all numbers of a tree in its order, after ``batch_dims`` leading dimensions."""
-    return torch.cat([p.flatten(batch_dims) for p in tree.values()], dim=-1)
-
-
-def unflatten(flat: Tensor, like: Tree, batch_dims: int = 0) -> dict[str, Tensor]:
-    """The inverse of :func:`flatten`."""
-    sizes = [p[(0,) * batch_dims].numel() for p in like.values()]
-    parts = flat.split_with_sizes(sizes, dim=-1)
-    return {n: part.view(p.shape) for part, (n, p) in zip(parts, like.items(), strict=True)}

@@ -56,7 +56,7 @@ def walk(
     fixed, taken = begin.constant, zeros(start) if steps else {}
     backs, heard = dict[int, Back](), dict[int, Tree]()
     held = Held(problem, theta) if hold else None
-    felt = Felt(problem, theta, len(task.inner)) if rest == "secants" else None
+    felt = Felt(problem, theta, phi, len(task.inner)) if rest == "secants" else None
     for j, batch in enumerate(task.inner):
         if j in steps:
             phi = add(start, subtract(phi, start), lam) if lam < 1 else phi
@@ -69,7 +69,7 @@ def walk(
             if held:
                 held.take(phi, grad)
         if felt:
-            felt.take(phi, moved)
+            felt.take(moved)
         phi = moved
         if j + 1 in listen:
             heard[j + 1] = phi

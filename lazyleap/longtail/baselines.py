@@ -55,6 +55,9 @@ class Fixed:
         """Nothing is learned beside the classifier."""
         return {}
 
+    def posed(self, classifier: Tree, learned: Tree, count: int) -> None:
+        """Nothing to solve."""
+
     def state(self) -> dict[str, Any]:
         """None."""
         return {}

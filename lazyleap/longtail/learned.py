@@ -21,6 +21,7 @@ from lazyleap.longtail.means import ClassMeans
 from lazyleap.training.loop import Metrics
 from lazyleap.training.meta_learner import travel
 from lazyleap.training.outer import OuterOptimizer
+from lazyleap.training.posed import Posed
 from lazyleap.training.watch import Watch
 from lazyleap.trees import Tree, norm
 
@@ -75,13 +76,16 @@ class Examples:
     def learn(self, iteration: int, classifier: Tree, share: float) -> dict[str, Tensor]:
         """Solve the meta-problem at the classifier as it is, alpha being ``share`` of its rate."""
         problem = self._problem(classifier=classifier, share=share)
-        task = self._ahead.task(iteration, lambda batch: self._means.of(batch.targets))
+        task = self._ahead.task(iteration, self._by_means)
         meta = self._estimator(problem, zero(task_batch(task)), [task])
         self._path, self._now = meta.paths[0], normalised(meta.grad[EPS])
         before = self._idle.to(self._now.device)
         self._idle = torch.where(self._now.any(), 0, before + 1)
         self._longest = torch.maximum(self._longest.to(self._now.device), self._idle)
         return watched(meta)
+
+    def _by_means(self, batch: Batch) -> Tensor:
+        return self._means.of(batch.targets)
 
     def describe(self) -> Metrics:
         """Where student and teacher went, and whether any example got a weight.
@@ -108,6 +112,12 @@ class Examples:
     def theta(self) -> dict[str, Tensor]:
         """The running means: the weights themselves are gone with their step."""
         return {"class_means": self._means.values}
+
+    def posed(self, classifier: Tree, learned: Tree, count: int) -> Posed:
+        """Weights of zero; steps looked ahead at weigh by the means that training ended with."""
+        self._means.values = learned["class_means"]
+        tasks = [self._ahead.task(i, self._by_means) for i in range(count)]
+        return Posed(self._problem(classifier=classifier), zero(task_batch(tasks[0])), tasks)
 
     def state(self) -> dict[str, Any]:
         """The running means are kept by who updates them."""
@@ -162,6 +172,11 @@ class Net:
     def theta(self) -> dict[str, Tensor]:
         """V."""
         return self._optimizer.theta
+
+    def posed(self, classifier: Tree, learned: Tree, count: int) -> Posed:
+        """V as training ended with it."""
+        tasks = [self._ahead.task(i, _by_theta) for i in range(count)]
+        return Posed(self._problem(classifier=classifier), learned, tasks)
 
     def state(self) -> dict[str, Any]:
         """V and its optimiser."""

@@ -13,6 +13,7 @@ from lazyleap.longtail.classifier import PREFIX, Classifier, Taken
 from lazyleap.longtail.means import ClassMeans
 from lazyleap.statistics import proportion
 from lazyleap.training.loop import Metrics, validated
+from lazyleap.training.posed import Posed
 from lazyleap.trees import Tree, copy
 
 WEIGHTING = "weighting/"
@@ -43,6 +44,13 @@ class Weigher(Protocol):
     @property
     def theta(self) -> dict[str, Tensor]:
         """What is meta-learned beside the classifier."""
+        ...
+
+    def posed(self, classifier: Tree, learned: Tree, count: int) -> Posed | None:
+        """Meta-problems at a classifier, alpha at its peak; None if there are none to solve.
+
+        ``learned``: what :attr:`theta` was when training ended.
+        """
         ...
 
     def state(self) -> dict[str, Any]:
@@ -115,6 +123,12 @@ class WeightedLearner:
         """Accuracy on the meta set: balanced, but not held out from what learns the weights."""
         hits = self.classifier.answer(self._held.inputs).argmax(1) == self._held.targets
         return validated(proportion(hits.cpu().numpy()), 1 / len(set(self._held.targets.tolist())))
+
+    def posed(self, trained: Tree, count: int) -> Posed | None:
+        """The first mini-batches once more, each beside a meta-batch; a baseline has none."""
+        classifier = {n: trained[PREFIX + n] for n in self.classifier.parameters}
+        learned = {n.removeprefix(WEIGHTING): p for n, p in trained.items() if WEIGHTING in n}
+        return self.weigher.posed(classifier, learned, count)
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on."""

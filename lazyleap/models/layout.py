@@ -40,19 +40,20 @@ def as_last(inputs: Any) -> Any:
     return inputs.squeeze(1).unsqueeze(-1).permute(0, 3, 1, 2)
 
 
-def flat(tree: Tree) -> Tensor:
+def flat(tree: Tree, batch_dims: int = 0) -> Tensor:
     """All numbers of a tree one after the other, ``[total]``, in the order that they are laid out.
 
-    One call then does for all tensors what else takes one each.
+    One call then does for all tensors what else takes one each. ``batch_dims``: leading dimensions
+    that stay, ``[..., total]``.
     """
-    return torch.cat([_innermost(p).reshape(-1) for p in tree.values()])
+    return torch.cat([_innermost(p, batch_dims).flatten(batch_dims) for p in tree.values()], dim=-1)
 
 
-def shaped(numbers: Tensor, like: Tree) -> dict[str, Tensor]:
+def shaped(numbers: Tensor, like: Tree, batch_dims: int = 0) -> dict[str, Tensor]:
     """The tree of :func:`flat`'s ``numbers``, views of them, with names and shapes of ``like``."""
-    parts = torch.split(numbers, [p.numel() for p in like.values()])
+    parts = numbers.split_with_sizes([p.shape[batch_dims:].numel() for p in like.values()], dim=-1)
     return {
-        n: part.view(_innermost(p).shape).permute(0, 3, 1, 2) if p.dim() == 4 else part.view_as(p)
+        n: _channels_second(part.view(_innermost(p, batch_dims).shape), batch_dims)
         for part, (n, p) in zip(parts, like.items(), strict=True)
     }
 
@@ -67,5 +68,11 @@ def chosen(alive: Tensor, new: Tree, old: Tree) -> dict[str, Tensor]:
     return found
 
 
-def _innermost(tensor: Tensor) -> Tensor:
-    return tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor
+def _innermost(tensor: Tensor, batch_dims: int) -> Tensor:
+    """Channels last in the shape, too, after ``batch_dims`` leading dimensions."""
+    return tensor.movedim(batch_dims + 1, -1) if tensor.dim() == batch_dims + 4 else tensor
+
+
+def _channels_second(tensor: Tensor, batch_dims: int) -> Tensor:
+    """The inverse of :func:`_innermost`."""
+    return tensor.movedim(-1, batch_dims + 1) if tensor.dim() == batch_dims + 4 else tensor

@@ -77,6 +77,11 @@ class Basic(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """``[n, inputs, h, w]`` to ``[n, outputs, h / stride, w / stride]``."""
-        shortcut = images[:, :, :: self.stride, :: self.stride]
+        return functional.relu(self.branch(images) + self._shortcut(images))
+
+    def _shortcut(self, images: Tensor) -> Tensor:
+        """Padded by nothing they would be copied."""
+        if not self.grown:
+            return images
         new = (0, 0, 0, 0, self.grown // 2, self.grown - self.grown // 2)
-        return functional.relu(self.branch(images) + functional.pad(shortcut, new))
+        return functional.pad(images[:, :, :: self.stride, :: self.stride], new)

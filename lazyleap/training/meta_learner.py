@@ -12,6 +12,7 @@ from lazyleap.estimators import Estimator, MetaGradient, Path
 from lazyleap.estimators.together import Engine, Together
 from lazyleap.training.loop import Metrics
 from lazyleap.training.outer import OuterOptimizer, OuterOptions
+from lazyleap.training.posed import Posed
 from lazyleap.training.ranks import Ranks
 from lazyleap.training.watch import Watch
 from lazyleap.trees import Tree, dot, norm, subtract
@@ -44,7 +45,7 @@ class MetaLearner:
         held_out: Callable[[int], Sequence[Task]] | None = None,
     ) -> None:
         self.problem, self.estimator = problem, estimator
-        self._scored, self.held_out = scored, held_out
+        self._scored, self._held_out = scored, held_out
         self.sample, self.accuracy, self._score = sample, accuracy, score
         self._outer, self._watch = OuterOptimizer(theta, outer), Watch()
         self._ranks = Ranks()
@@ -96,6 +97,10 @@ class MetaLearner:
     def validate(self) -> Metrics:
         """Validation of theta as it is; ``validation/score`` is what decides."""
         return self._score(self.theta)
+
+    def posed(self, trained: Tree, count: int) -> Posed | None:
+        """Tasks of validation."""
+        return Posed(self.problem, trained, self._held_out(count)) if self._held_out else None
 
     def state(self) -> dict[str, Any]:
         """All that the next iteration depends on."""

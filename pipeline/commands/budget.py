@@ -17,7 +17,9 @@ def budget(
     Raises:
         InputError: for wrong parameters, or with what failed before the timing.
     """
-    _prepare(plan(grid, only))
+    chosen = plan(grid, only)
+    with chosen.described():
+        _prepare(chosen)
     from stages import budget as program  # torch only where it is needed
 
     path = params_of(grid)

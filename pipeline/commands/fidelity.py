@@ -8,7 +8,7 @@ from pipeline.plan import params_of
 from stages.reporting.wording import shown
 
 
-def fidelity(run: str, grid: str | None, tasks: int) -> Answer:
+def fidelity(run: str, grid: str | None, tasks: int | None) -> Answer:
     """Compare at the theta of a finished run, on validation tasks.
 
     Raises:
@@ -17,7 +17,7 @@ def fidelity(run: str, grid: str | None, tasks: int) -> Answer:
     from stages import fidelity as program  # torch only where it is needed
 
     path = params_of(grid)
-    found = program.measure(path, run, tasks)
+    found = program.measure(str(path), run, tasks)
     heads = ("estimator", "cosine", "95% interval", "length", "CPU ms a task", "smallest factor")
     rows = [
         (

@@ -34,7 +34,7 @@ def new(name: str | None, begin_with: Callable[[], str] | None = None) -> Answer
     if name is not None:
         parameters = begin_with() if begin_with else Path("params.yaml").read_text()
         path = project.new_grid(name, parameters)
-        plan(name)  # writes dvc.yaml beside it
+        plan(name)  # checked whole
         content["params"] = path.as_posix()
         shown.append(f"{path}: edit it, then: {RUN} --grid {name}")
     return Answer(content, shown)

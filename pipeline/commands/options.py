@@ -53,7 +53,7 @@ Grid = Annotated[
 ]
 Only = Annotated[
     str | None,
-    typer.Option(help="A pattern of run names, such as 'maml-*'.", autocompletion=run_names),
+    typer.Option(help="Patterns of run names, such as 'maml-*,anil-*'.", autocompletion=run_names),
 ]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Settings side by side; default: the cores.")]
 Budget = Annotated[

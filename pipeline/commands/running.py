@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lazyleap.errors import InputError
-from pipeline import dvc, server, turn
+from pipeline import server, turn
 from pipeline.commands.answers import Answer, console
 from pipeline.console import Terminal, summary
 from pipeline.log import log_to
@@ -54,7 +54,7 @@ def run(asked: Options, quiet: bool, pool: Pool | None = None) -> Answer:
         _require_server()
     chosen = plan(asked.grid, asked.only)
     out = Console(file=io.StringIO()) if quiet else console()
-    done = chosen.is_done(dvc.stale(chosen.targets()))
+    done = chosen.is_done(chosen.stale())
     errors, reported = ([], True) if done else _in_turn(out, chosen, asked, pool)
     table = folders.results(chosen.grid) / "summary.csv"
     rows = _rows(table) if reported else []
@@ -104,7 +104,7 @@ def _in_turn(
     """Wait for whoever is at work on the grid, then do what is left to do."""
     try:
         with turn.turn(chosen.grid, lambda words: _say(out, words)) as waited:
-            if waited and chosen.is_done(dvc.stale(chosen.targets())):
+            if waited and chosen.is_done(chosen.stale()):
                 return [], True
             return _bring(out, chosen, asked, pool)
     except KeyboardInterrupt:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from pipeline import dvc
 from pipeline.commands.answers import Answer, table
 from pipeline.console import result
 from pipeline.plan import CHAIN, Plan, plan
@@ -18,7 +17,7 @@ SCRATCH = Path(".scratch")
 def status(grid: str | None) -> Answer:
     """Of each run its name, its state and, if it is up to date, its result."""
     chosen = plan(grid)
-    stale = dvc.stale(chosen.targets())
+    stale = chosen.stale()
     rows = [_row(chosen, run, stale) for run in chosen.runs]
     done = sum(row["state"] == DONE for row in rows)
     line = f"grid {chosen.grid}: {done} of {plural(len(rows), 'setting')} {DONE}"
@@ -44,9 +43,10 @@ def _state(chosen: Plan, run: str, stale: set[str] | None) -> str:
     before = [next(iter(chosen.head())), *chosen.needs(run)]
     if waits := next((name for name in before if name in stale), None):
         return f"waits for {waits}"
-    first = next((name for name in CHAIN if chosen.stage(name, run) in stale), None)
-    if first is None:
+    stage = next((name for name in chosen.chain(run) if name in stale), None)
+    if stage is None:
         return DONE
+    first = stage.rpartition(":")[2].partition("@")[0]
     stopped = first == CHAIN[0] and any((w.parent / "checkpoint.pt").is_file() for w in works)
     return f"to {first}" + (" on from a checkpoint" if stopped else "")
 

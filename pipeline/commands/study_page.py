@@ -1,4 +1,4 @@
-"""What ``lazyleap study judge`` found, as the beginning of a page of docs/results/."""
+"""What ``lazyleap study`` found, as the beginning of a page of docs/results/."""
 
 from __future__ import annotations
 
@@ -38,7 +38,12 @@ HOW = (
 
 
 def _table(rows: Iterable[Mapping[str, Any]], metric: str) -> str:
-    lines = [HEADS, ["---"] * len(HEADS), *(r["words"] for r in rows if r["metric"] == metric)]
+    return markdown(HEADS, (row["words"] for row in rows if row["metric"] == metric))
+
+
+def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of words."""
+    lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 

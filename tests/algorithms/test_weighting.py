@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -212,3 +213,11 @@ def test_momentum_of_the_virtual_steps_is_leapt_over_too():
     exact, unrolled = (e(problem, theta, [task]) for e in (Exact(), Unrolled()))
     assert_same(exact.grad, unrolled.grad)
     assert not torch.allclose(exact.loss, truth(problem, task)(theta))
+
+
+@pytest.mark.parametrize("made", [Reweight, WeightNet])
+def test_it_is_built_of_its_options_at_its_rate_unless_another_share_is_said(made):
+    options = SimpleNamespace(inner_lr=0.4, weighted_step="first")
+    problem = made.build(options, perceptron)
+    assert (problem.inner_lr, problem.weighted_step, problem.classifier) == (0.4, "first", {})
+    assert made.build(options, perceptron, {}, 0.25).inner_lr == 0.1

@@ -121,6 +121,20 @@ def test_random_directions_are_unbiased_and_to_scale(function, pictures) -> None
     assert abs(float(along.mean()) - 1) < 4 * float(along.std()) / count**0.5 < 0.05
 
 
+@pytest.mark.parametrize(("chunk", "held"), [(1, 2), (4, 4), (5, 4), (12, 12), (25, 24)])
+def test_as_many_probes_are_held_at_once_as_the_chunk_says(chunk, held) -> None:
+    """A direction is asked about both ways, so two are the least."""
+    seen = []
+
+    def value(rows, probes):
+        seen.append(len(probes))
+        return linear(probes)
+
+    x, u = inside(3), draw(10)(3, 6, *SHAPE)
+    random_directions(value, torch.arange(3), x, u, width=WIDTH, chunk=chunk)
+    assert (max(seen), sum(seen)) == (held, 3 * 6 * 2)
+
+
 def test_random_directions_are_a_mean_over_directions_whatever_the_chunk() -> None:
     x, u, rows = inside(3), draw(10)(3, 6, *SHAPE), torch.tensor([0, 2, 3])
     oracle, value = asked(quadratic)

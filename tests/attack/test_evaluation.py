@@ -55,6 +55,14 @@ def test_by_hand() -> None:
     assert shares[-1]["ci95"] == pytest.approx(m["success"]["ci95"])
 
 
+def test_no_fewer_queries_than_one_and_no_more_than_the_budget() -> None:
+    """The interval about (1 + 1 + 1 + 1 + 2) / 5 would begin at 0.6."""
+    few = measured(outcome((True,) * 5, (1, 1, 1, 1, 2)))["metrics"]["mean_queries_all"]
+    assert (few["value"], few["low"]) == (1.2, 1)
+    many = measured(outcome((True,) + (False,) * 4, (90,) * 5))["metrics"]["mean_queries_all"]
+    assert (many["value"], many["high"]) == (98, 100)
+
+
 def test_without_a_success_there_is_nothing_to_say_of_successes() -> None:
     found = measured(outcome(success=(False,) * 5))
     assert found["metrics"].keys() == {"success", "mean_queries_all"}
@@ -79,13 +87,17 @@ def test_the_medians_interval_holds_what_it_promises() -> None:
 
 
 def test_the_interval_holds_the_middle_95_percent_of_the_resampled_medians() -> None:
-    sample, resamples = np.random.default_rng(3).exponential(size=21), 4001
-    draws = np.random.default_rng(4).integers(21, size=(resamples, 21))
-    medians = sorted(sorted(sample[i] for i in row)[10] for row in draws)
+    """Of an even number of values, so that few of the medians are equal."""
+    sample, resamples = np.random.default_rng(5).exponential(size=22), 4001
+    draws = np.random.default_rng(4).integers(22, size=(resamples, 22))
+    rows = [sorted(sample[i] for i in row) for row in draws]
+    medians = sorted((row[10] + row[11]) / 2 for row in rows)
     found = median(sample, resamples, np.random.default_rng(4))
     assert (found["low"], found["high"]) == (medians[100], medians[3900])  # 2.5 and 97.5 %
-    assert found["value"] == sorted(sample)[10]
-    assert found["n"] == 21
+    assert medians[60] < medians[100] < medians[140]  # other quantiles are other numbers
+    assert medians[3860] < medians[3900] < medians[3940]
+    assert found["value"] == sum(sorted(sample)[10:12]) / 2
+    assert found["n"] == 22
 
 
 def test_the_same_chance_gives_the_same_interval() -> None:

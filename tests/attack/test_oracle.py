@@ -25,6 +25,15 @@ def test_every_image_of_a_batch_is_counted_on_its_own_account() -> None:
     assert max(target.calls) == 2  # never more at once than the chunk
 
 
+@pytest.mark.parametrize("sizes", [(0, 1, 1), (1, 0, 1), (1, 1, 0)])
+def test_what_is_of_no_size_is_refused(sizes) -> None:
+    words = "oracle: budget {}, images {} and chunk {} must be at least 1".format(*sizes)
+    budget, count, chunk = sizes
+    with pytest.raises(InputError, match=words):
+        Oracle(Target(), budget, count, chunk=chunk)
+    Oracle(Target(), 1, 1, chunk=1)
+
+
 def test_past_the_budget_nobody_is_asked_and_nothing_counted() -> None:
     target = Target()
     oracle = Oracle(target, 3, 3, outputs="logits")

@@ -12,7 +12,7 @@ from PIL import Image
 from lazyleap.datasets import load, omniglot
 from lazyleap.errors import InputError
 from lazyleap.fewshot.episodes import Episodes
-from stages.prepare import describe, main
+from stages.prepare import describe, main, write
 from stages.resolve import download
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +106,7 @@ def test_preparing_twice_gives_equal_bytes(project):
 def test_too_little_for_an_episode_writes_nothing(project, draw, sentence):
     with pytest.raises(InputError, match=sentence):
         main(write_params(**draw))
-    assert not Path("data").exists()
+    assert not list(Path("data").rglob("*.*"))
 
 
 def test_a_missing_val_split_is_one_sentence(project):
@@ -119,7 +119,13 @@ def test_an_unreadable_image_writes_nothing(project):
     (project / "mine" / "test" / "test-dog" / "2.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"test-dog/2\.png cannot be read"):
         main(write_params())
-    assert not Path("data").exists()
+    assert not list(Path("data").rglob("*.*"))
+
+
+def test_what_is_drawn_for_no_folder_of_images_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"'train/a\.npz' is drawn, which is in neither"):
+        write(tmp_path / "made", {}, {"train/a.npz": Episodes(np.zeros(1), np.zeros(1))}, {})
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_task_names_the_nearest(project):

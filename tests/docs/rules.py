@@ -34,12 +34,13 @@ SMALLER = (
     "sed -i 's/_iterations: [0-9]*/_iterations: 2/; s/validate_every: [0-9]*/validate_every: 1/; "
     "s/_episodes: [0-9]*/_episodes: 4/g; /-s[12]:/d' grids/{}/params.yaml"
 )
-CONFIRMING = (
-    "mkdir -p grids/neural-fields && sed 's/neural-fields-tuning/neural-fields/' "
-    "grids/neural-fields-tuning/params.yaml > grids/neural-fields/params.yaml"
-)
-ONLY_RUN = (  # a grid that never ran has nothing that could be fetched
-    "for grid in grids/*/; do test -e $grid/dvc.lock || rm -f $grid/dvc.yaml; done"
+OF_FIELDS = "rm -rf grids/neural-fields-* && lazyleap study tune neural-fields --inner 0.01,0.02"
+OF_FIELDS = f"{OF_FIELDS} --only {RUN} && lazyleap run --grid neural-fields-tuning"
+FIELDS_CONFIRMED = f"{OF_FIELDS} && lazyleap study confirm neural-fields --seeds 1,2"
+FIELDS_NAMED = (
+    ("psnr@10", "accuracy@5"),
+    ("'exact-k3-*,lazy-*-k10-*'", "'maml-*'"),
+    (",3,4,5", ""),
 )
 WITH_SERVER = (  # as the text has it: a server that stays, and its address set
     "bash -c 'prefect server start --port {port} >server.log & "
@@ -57,7 +58,8 @@ RULES = (
     Rule(r"python -m tests\.mutation .*"),
     Rule(r"pip install (\.|'lazyleap\[pipeline\]')|npm ci --prefix tests/report"),
     Rule(r"cd examples/web && npm ci && npm start"),
-    Rule(r"make run ARGS='--grid mine'|dvc repro grids/mine/dvc\.yaml", before=MINE),
+    Rule(r"make run ARGS='--grid mine'", before=MINE),
+    Rule(r"dvc repro grids/mine/dvc\.yaml", before=f"{MINE} && cp dvc.yaml grids/mine/"),
     Rule(r"make run( ARGS=.*)?"),
     Rule(r"make grid NAME=.*"),
     Rule(r"python -m stages\.validate"),
@@ -65,7 +67,7 @@ RULES = (
     Rule(r"lazyleap budget --grid mine .*", (
         ("seconds 150", "seconds 0.5 --seconds 0"),
     ), before=MINE),
-    Rule(r"lazyleap budget --cpu-seconds 100 --grid neural-fields-tuning", (
+    Rule(r"lazyleap budget --cpu-seconds 100 --grid neural-fields", (
         ("seconds 100", "seconds 0.5 --seconds 0"),
     )),
     Rule(r"make ui", stays="Prefect"),
@@ -78,12 +80,16 @@ RULES = (
     Rule(
         r"dvc exp apply",
         (("apply", "apply tried"),),
-        before=f"{ONLY_RUN}; dvc exp run -n tried -S {SHOWN}",
+        before=f"dvc exp run -n tried -S {SHOWN}",
     ),
+    Rule(r"dvc pull -r recorded --allow-missing|dvc (metrics|plots) show"),
+    Rule(r"lazyleap record.*", before=RECORDED),
+    Rule(r"dvc remote modify recorded .*", (("s3://BUCKET", "$PWD/.."),)),
+    Rule(r"git rm -r recorded/files", (("rm -r", "rm -r --ignore-unmatch"),)),
     Rule(r"dvc remote add -d NAME URL", (("NAME URL", "-f store ../store"),)),
     Rule(
-        r"dvc (push --run-cache|pull)",
-        before=f"{ONLY_RUN}; dvc remote add -f -d store ../store",
+        r"dvc (push --run-cache|pull( --allow-missing)?)",
+        before="dvc remote add -f -d store ../store",
     ),
     Rule(r"git (checkout dvc\.lock|status|diff dvc\.lock)"),
     Rule(r"dvc status"),
@@ -100,8 +106,18 @@ RULES = (
     Rule(r"lazyleap run --grid mine", before=MINE),
     Rule(r"lazyleap study tune mine .*", before=ANEW),
     Rule(r"lazyleap run --grid mine-tuning", before=TUNED),
+    Rule(r"lazyleap study tuned mine", before=TUNED),
     Rule(r"lazyleap study confirm mine .*", (("1,2,3", "1,2"),), before=TUNED),
     Rule(r"lazyleap run --grid mine-confirmation", before=CONFIRMED),
+    Rule(r"lazyleap study tune neural-fields .*", before="rm -rf grids/neural-fields-*"),
+    Rule(r"lazyleap study (tuned|confirm) neural-fields .*", FIELDS_NAMED, before=OF_FIELDS),
+    Rule(r"lazyleap run --grid neural-fields-tuning .*", before=OF_FIELDS),
+    Rule(r"lazyleap run --grid neural-fields-confirmation .*", before=FIELDS_CONFIRMED),
+    Rule(
+        r"lazyleap study judge neural-fields-.*",
+        (("exact-k3", RUN),),
+        before=f"{FIELDS_CONFIRMED} && lazyleap run --grid neural-fields-confirmation",
+    ),
     Rule(
         r"lazyleap study judge .*",
         (("maml-exact-k1", RUN),),
@@ -133,7 +149,6 @@ RULES = (
     Rule(r"dvc remote add -d store \S+", (("add -d", "add -f -d"),)),
     Rule(r"dvc remote modify store .*", before="dvc remote add -f -d store s3://BUCKET/lazyleap"),
     Rule(r"dvc fetch --run-cache", before="dvc remote add -f -d store ../store && dvc push"),
-    Rule(r"lazyleap run --grid neural-fields --jobs 1", before=CONFIRMING),
     Rule(r"lazyleap run .*"),
     Rule(r"lazyleap grid new", (("lazyleap", f"{NEW} && lazyleap"),)),
     Rule(r"lazyleap serve .*", stays="every|cron|schedule"),
@@ -154,15 +169,18 @@ RULES = (
         ("sinusoid.py", "sinusoid.py --iterations 2"),
     )),
     Rule(r"python -m benchmarks\.horizon\w+ .*", LEAST),
+    Rule(r"python -m benchmarks\.prepare .*", (
+        ("60000 --out docs/results/prepare", "8000 --out work"),
+    )),
     Rule(r"python -m benchmarks\.peers .*", (
         ("--rounds 7", "--rounds 1 --horizons 1,2 --width 2"), ("docs/results/speed", "work"),
     )),
-    Rule(r"python -m benchmarks\.fields_grid .*", (
-        ("tuning", "tuning --into work"), ("confirmation", "confirmation --into work"),
-    )),
-    Rule(r"python -m benchmarks\.fields_study --out docs/results"),
     Rule(r"python -m benchmarks\.fields_memory .*", (
         ("--out docs/results/", "--horizons 1,2 --layers 2 --width 4 --side 8 --out work/"),
+    )),
+    Rule(r"python -m benchmarks\.sweep .*", (("100 200 500", "--help"),)),
+    Rule(r"python -m benchmarks\.secants_cost .*", (
+        ("--rounds 30", "--rounds 1 --horizons 2"), ("docs/results/secants", "work"),
     )),
     Rule(r"python -m benchmarks\.gpu .*", (
         ("--out docs/results/gpu", "--device cpu --horizons 1 --width 2 --rounds 1 --out work"),
@@ -184,7 +202,6 @@ UNKNOWN = Rule("")
 ELSEWHERE = {  # called by the continuous integration, or by tests of their own
     "make": ROOT / ".ci" / "run",
     "python -m tests.mutation": ROOT / "tests" / "mutation",
-    "python -m benchmarks.fields_study": ROOT / "tests" / "test_fields_study.py",
     "npm ci": ROOT / ".ci" / "run",
     "pip install .": ROOT / "tests" / "docs" / "test_commands.py",
     "pip install 'lazyleap[pipeline]'": ROOT / "tests" / "pipeline" / "test_wheel.py",

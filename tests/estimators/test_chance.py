@@ -36,7 +36,7 @@ from lazyleap.models import functional
 from tests.cases import CLASSES, HIDDEN, INPUTS, PERCEPTRON_SHAPES, RATE, REFUSED, generator
 from tests.reference import assert_same
 
-K, SEED, SHARE = 3, 11, 0.5
+K, SEED, SHARE = 6, 11, 0.5  # exact takes the first two of six steps twice
 ESTIMATORS = {
     "first_order": FirstOrder(),
     "lazy": Lazy(),
@@ -168,6 +168,13 @@ def test_what_cannot_be_drawn_again_is_refused_and_unrolled_takes_it():
         Exact()(problem, theta, tasks)
     for once in (Unrolled(), FirstOrder(), Lazy(), Lazy(placement="end")):  # no step is taken twice
         once(problem, theta, tasks)
+
+
+def test_one_tensor_that_ends_elsewhere_is_refused():
+    point, end = ({name: torch.full((2,), value) for name in "ab"} for value in (0.0, 1.0))
+    chance.check_same(end, end, point)
+    with pytest.raises(InputError, match=r"two places \(0.71 of its length apart\)"):
+        chance.check_same({**end, "b": 2 * end["b"]}, end, point)
 
 
 def test_nothing_is_kept_of_a_step_that_draws_nothing():

@@ -7,7 +7,8 @@ import pytest
 import scipy.linalg
 import torch
 
-from lazyleap.estimators.secants import CUT, _solve, fit, flatten
+from lazyleap.estimators.secants import CUT, _solve, fit
+from lazyleap.models.layout import flat
 
 N = 12
 
@@ -59,7 +60,7 @@ def test_carry_is_the_dense_least_squares_map_for_gaps_of_any_length():
         factors = np.clip(values, 0, 1) ** steps - 1
         wanted = v.numpy() + basis @ (factors * (basis.T @ v.numpy()))
         np.testing.assert_allclose(
-            flatten(found.carry(trees([v])[0], steps)), wanted, rtol=1e-10, atol=1e-12
+            flat(found.carry(trees([v])[0], steps)), wanted, rtol=1e-10, atol=1e-12
         )
 
 
@@ -70,7 +71,7 @@ def test_exact_for_a_quadratic_of_a_rank_below_the_horizon(rank, k):
     found = fit(torch.stack(descent(hessian, start, rate, k)))
     true = torch.linalg.matrix_power(torch.eye(N, dtype=torch.float64) - rate * hessian, k - 1)
     torch.testing.assert_close(
-        flatten(found.carry(trees([v])[0], k - 1)), true @ v, rtol=1e-7, atol=1e-7
+        flat(found.carry(trees([v])[0], k - 1)), true @ v, rtol=1e-7, atol=1e-7
     )
 
 
@@ -87,7 +88,7 @@ def test_identity_where_there_is_no_pair_no_gap_or_no_movement():
     one, many = (fit(torch.stack(descent(hessian, start, 0.1, k))) for k in (1, 5))
     still = fit(torch.zeros(4, N, dtype=torch.float64))
     for found, steps in ((one, 7), (many, 0), (still, 3)):
-        torch.testing.assert_close(flatten(found.carry(v, steps)), flatten(v), rtol=0, atol=0)
+        torch.testing.assert_close(flat(found.carry(v, steps)), flat(v), rtol=0, atol=0)
 
 
 def test_tasks_in_a_leading_dimension_are_fitted_each_by_itself():

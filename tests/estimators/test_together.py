@@ -97,7 +97,8 @@ def test_what_is_no_mean_over_tasks_stays_a_loop():
     net = Conv4(WAY, width=4)
     problem = MAML(functional(net), 0.1)
     assert quickest(estimator := Implicit(), problem, problem.theta(net)) is estimator
-    assert quickest(Lazy(), problem, problem.theta(net)) == Together(Lazy())
+    for mean in (Lazy(), Exact(), Unrolled(), FirstOrder(), Reptile()):
+        assert quickest(mean, problem, problem.theta(net)) == Together(mean)
 
 
 def test_frozen_layers_are_shared_by_all_tasks():

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lazyleap import MAML, Batch, Exact, FirstOrder, Implicit, Lazy, Reptile, Task, Unrolled
+from lazyleap.bilevel import gradient
 from lazyleap.errors import InputError
 from lazyleap.models import functional, weights
 from tests import reference
@@ -136,6 +137,33 @@ def test_a_function_that_torch_would_leave_out_is_refused_each_time(estimator):
     spelling(estimator, linear, first)
     with pytest.raises(InputError, match="marked once_differentiable"):
         spelling(estimator, linear, lambda outputs, targets: first(Once.apply(outputs), targets))
+
+
+class Own:
+    """A problem that names no network and no loss: only itself can be looked at."""
+
+    def __init__(self, act) -> None:
+        self.act = act
+
+    def init(self, theta):
+        return dict(theta)
+
+    def inner_grad(self, phi, theta, batch):
+        return gradient(lambda p: self.act(p["w"] * batch).square().sum(), phi)
+
+    def update(self, phi, grad, theta):
+        return {"w": phi["w"] - RATE * grad["w"]}
+
+    def outer_loss(self, phi, theta, batch):
+        return self.act(phi["w"] * batch).sum()
+
+
+@pytest.mark.parametrize("estimator", [Lazy(), Exact()], ids=lambda e: type(e).__name__)
+def test_another_problem_of_a_class_that_was_in_order_is_looked_at_too(estimator):
+    theta, task = {"w": generator(3)(4)}, Task([generator(4)(4)] * 2, generator(5)(4))
+    assert estimator(Own(torch.tanh), theta, [task]).grad["w"].any()
+    with pytest.raises(InputError, match="marked once_differentiable"):
+        estimator(Own(Once.apply), theta, [task])
 
 
 @pytest.mark.parametrize("estimator", [FirstOrder(), Reptile()], ids=lambda e: type(e).__name__)

@@ -1,49 +1,29 @@
-"""``make faults``: thousands of spoilt files and hundreds of kills; goes on where it stopped.
+"""``make faults``: spoilt files, full disks, hundreds of kills; goes on where it stopped.
 
-Writes docs/reliability.md: what was really run, and what came of it.
+Cheap parts first. Writes docs/reliability.md: what was really run, and what came of it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
-import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lazyleap.errors import InputError
 from lazyleap.settings import load
-from tests.faults import kills, mutate
+from tests import conftest
+from tests.faults import disks, kills, misread, mutate
 from tests.faults.readers import SUBJECTS, attack
+from tests.faults.tally import ROOT, Tally, page
 
-ROOT = Path(__file__).resolve().parents[2]
-STATE = ROOT / ".scratch" / "faults.json"
-PAGE = ROOT / "docs" / "reliability.md"
 STEP = 100  # mutants between two looks at the clock
-MARK = "<!-- make faults -->"
-
-
-class Tally:
-    """What was done so far, on disk after each piece."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, dict] = json.loads(STATE.read_text()) if STATE.is_file() else {}
-
-    def done(self, what: str) -> int:
-        return self.found.get(what, {}).get("count", 0)
-
-    def add(self, what: str, count: int, fault: str = "") -> None:
-        entry = self.found.setdefault(what, {"count": 0, "faults": []})
-        entry["count"] += count
-        entry["faults"] += [fault] if fault else []
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**10
-        entry["mib"] = max(peak, entry.get("mib", 0))
-        STATE.parent.mkdir(parents=True, exist_ok=True)
-        STATE.write_text(json.dumps(self.found, indent=1))
+KILLS = 4  # of a series
 
 
 def readers(tally: Tally, count: int, end: float) -> None:
@@ -54,71 +34,83 @@ def readers(tally: Tally, count: int, end: float) -> None:
             places[name] = Path(scratch) / str(len(places))
             places[name].mkdir()
             subject.make(places[name])
-        while time.monotonic() < end:
-            left = [name for name in SUBJECTS if tally.done(name) < count]
-            if not left:
-                return
+        while left := [name for name in SUBJECTS if tally.done(name) < count]:
             for name in left:
                 if time.monotonic() > end:
                     return
                 first = tally.done(name)
-                fault = ""
-                try:
-                    attack(SUBJECTS[name], places[name], range(first, first + STEP))
-                except AssertionError as error:
-                    fault = str(error)[:300]
-                tally.add(name, STEP, fault)
+                tally.add(name, STEP, *_spoilt(name, places[name], range(first, first + STEP)))
+
+
+def _spoilt(name: str, folder: Path, numbers: range) -> Iterator[str]:
+    for number in numbers:
+        try:
+            attack(SUBJECTS[name], folder, range(number, number + 1))
+        except AssertionError as error:
+            yield str(error)
 
 
 def parameters(tally: Tally, count: int, end: float) -> None:
-    """Mutants of params.yaml: a Settings, or one sentence."""
+    """Mutants of params.yaml: a Settings that says what the file does, or one sentence."""
     whole = (ROOT / "params.yaml").read_bytes()
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "params.yaml"
         while (first := tally.done("params.yaml")) < count and time.monotonic() < end:
+            faults = []
             for number in range(first, first + STEP):
                 path.write_bytes(mutate.yaml(whole, random.Random(number)))
-                fault = _refused(path)
-                if fault:
-                    tally.add("params.yaml", 0, f"mutant {number}: {fault}")
-            tally.add("params.yaml", STEP)
+                if fault := _refused(path):
+                    word, _, words = fault.partition(": ")
+                    faults.append(f"{word}: mutant {number}: {words}")
+            tally.add("params.yaml", STEP, *faults)
 
 
 def _refused(path: Path) -> str:
+    start = time.process_time()
     try:
         load(path)
     except InputError as error:
-        return str(error)[:300] if "\n" in str(error) else ""
+        return f"sentence: {error}" if "\n" in str(error) else ""
     except Exception as error:
-        return f"{type(error).__name__}: {error}"[:300]
-    return ""
+        return f"traceback: {type(error).__name__}: {error}"
+    if time.process_time() - start > 10:
+        return "hangs: more than 10 s"
+    return misread.fault(path)
 
 
-def killed(tally: Tally, count: int, end: float) -> None:
+def full(tally: Tally, wanted: dict[str, str], end: float) -> None:
+    """A disk that is full and one that is read-only, under every writer."""
+    for what, how in disks.CASES:
+        name = f"{how} disk: {what}"
+        if tally.done(name) or time.monotonic() > end:
+            continue
+        try:
+            disks.refuse(what, how, wanted)
+        except AssertionError as error:
+            tally.add(name, 1, str(error))
+        else:
+            tally.add(name, 1)
+
+
+def killed(tally: Tally, wanted: dict[str, str], count: int, end: float) -> None:
     """Series of kills, the kinds in turn."""
+    while sum(map(tally.done, kills.KINDS)) < count and time.monotonic() < end:
+        kind = min(kills.KINDS, key=lambda name: tally.done(name) / kills.KINDS[name].share)
+        try:
+            tally.add(kind, kills.series(kind, tally.done(kind, "calls"), KILLS, wanted))
+        except AssertionError as error:
+            tally.add(kind, KILLS, str(error))
+
+
+@contextmanager
+def project() -> Iterator[dict[str, str]]:
+    """A small project, finished, as the current folder."""
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            wanted = kills.lay_out(Path(scratch) / "project")
-            while sum(map(tally.done, kills.KINDS)) < count and time.monotonic() < end:
-                kind = min(kills.KINDS, key=tally.done)
-                try:
-                    tally.add(kind, kills.series(kind, tally.done(kind), 3, wanted))
-                except AssertionError as error:
-                    tally.add(kind, 3, str(error)[:300])
+            yield kills.lay_out(Path(scratch) / "project")
         finally:
             os.chdir(here)
-
-
-def page(tally: Tally) -> None:
-    """The table of what was run, below the mark of docs/reliability.md."""
-    rows = ["| what | mutants or kills | faults | peak MiB |", "|---|---:|---:|---:|"]
-    for what, entry in tally.found.items():
-        faults = len(entry["faults"])
-        rows.append(f"| {what} | {entry['count']:,} | {faults} | {entry['mib']:,} |")
-    above = PAGE.read_text().partition(MARK)[0]
-    PAGE.write_text(f"{above}{MARK}\n\n" + "\n".join(rows) + "\n")
-    print("\n".join(rows))
 
 
 def main() -> int:
@@ -127,17 +119,24 @@ def main() -> int:
     parser.add_argument("--params", type=int, default=10_000, help="mutants of params.yaml")
     parser.add_argument("--mutants", type=int, default=2_000, help="mutants of each reader's file")
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--no-disks", action="store_true", help="no full disks, which take root")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after so long")
     asked = parser.parse_args()
     end, tally = time.monotonic() + asked.seconds, Tally()
     os.chdir(ROOT)
     readers(tally, asked.mutants, end)
     parameters(tally, asked.params, end)
-    if asked.kills and time.monotonic() < end:
-        killed(tally, asked.kills, end)
+    if asked.kills or not asked.no_disks:
+        with project() as wanted:
+            if not asked.no_disks:
+                full(tally, wanted, end)
+            killed(tally, wanted, asked.kills, end)
     page(tally)
-    return int(any(entry["faults"] for entry in tally.found.values()))
+    return int(bool(tally.faults()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:
+        conftest.pytest_unconfigure()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 
 Mutate = Callable[[bytes, random.Random], bytes]
@@ -17,14 +18,15 @@ HOSTILE = (  # values of YAML and JSON
     "1000000000", "18446744073709551616", "&a [*a]", "*a", "<<", "? [a]", "!x y", "%", "@", "`",
     "\u202e", "\U0001f600", "true", "false", "'0.1'", "a:b", "os:system", ":", "..:x", "sys:path",
 )  # fmt: skip
+NUMBERS = ("0N", "N0", "N.0", "-N", "+N", "Ne-3", "0xN", "0oN", "0bN", "N_0", "N:30", "'N'", ".N")
 PIECES = (*"{}[]:,&*!|>'\"%@`-?#\t\n 0123456789.e~\\\0", "!!int ", "<<: ", "---\n", "...\n", "\r")
 
 
 def yaml(content: bytes, chance: random.Random) -> bytes:
-    """One to three faults in a text of lines ``key: value``."""
+    """One to three faults in a text of lines ``key: value``; most have one."""
     text = content.decode()
-    for _ in range(chance.randint(1, 3)):
-        text = chance.choice((_value, _line, _characters, _key))(text, chance)
+    for _ in range(chance.choice((1, 1, 1, 2, 3))):
+        text = chance.choice((_value, _number, _line, _characters, _key))(text, chance)
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -36,6 +38,16 @@ def _value(text: str, chance: random.Random) -> str:
     at = chance.choice(places) + 1
     end = min((e for c in ",}\n#" if (e := text.find(c, at)) >= 0), default=len(text))
     return f"{text[:at]} {chance.choice(HOSTILE)}{text[end:]}"
+
+
+def _number(text: str, chance: random.Random) -> str:
+    """A number written otherwise, or another one."""
+    places = list(re.finditer(r"(?<=[ \[])[0-9][0-9.]*(?=[ ,}\]\n])", text))
+    if not places:
+        return text
+    place = chance.choice(places)
+    form = chance.choice(NUMBERS).replace("N", place[0])
+    return text[: place.start()] + form + text[place.end() :]
 
 
 def _line(text: str, chance: random.Random) -> str:

@@ -96,7 +96,7 @@ def attack(subject: Subject, folder: Path, numbers: range) -> Tally:
             start = time.process_time()
             one(subject, folder, number, found)
             found.slowest = max(found.slowest, time.process_time() - start)
-            assert found.slowest < SLOWEST, f"mutant {number} took {found.slowest:.1f} s"
+            assert found.slowest < SLOWEST, f"hangs: mutant {number}: {found.slowest:.1f} s"
     finally:
         path.write_bytes(whole)
     return found
@@ -109,12 +109,13 @@ def one(subject: Subject, folder: Path, number: int, found: Tally) -> None:
         found.taken += 1
     except InputError as error:
         words = str(error)
-        assert len(words) < 1500 + len(str(folder)), f"mutant {number}: {words[:300]}"
-        assert "\n" not in words, f"mutant {number}: {words}"
-        assert str(folder) in words, f"mutant {number}: {words}"
+        assert len(words) < 1500 + len(str(folder)), f"sentence: mutant {number}: {words[:300]}"
+        assert "\n" not in words, f"sentence: mutant {number}: {words}"
+        assert str(folder) in words, f"sentence: mutant {number}: {words}"
         found.refused += 1
     except Exception as error:
-        raise AssertionError(f"mutant {number}: {type(error).__name__}: {error}") from error
+        words = f"traceback: mutant {number}: {type(error).__name__}: {error}"
+        raise AssertionError(words) from error
 
 
 # ---- what is made

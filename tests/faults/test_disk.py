@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from contextlib import closing, contextmanager
@@ -16,13 +15,15 @@ import torch
 
 from lazyleap.datasets import store
 from lazyleap.errors import DiskError
-from lazyleap.files import replacing, write_folder
+from lazyleap.files import refuses, replacing, write_folder
 from lazyleap.items import Items
 from lazyleap.training import checkpoint
 from lazyleap.training.loop import Progress
+from pipeline import cli
 from stages import program, scratch, stored
 from stages.board import Board
 from tests.conftest import RUNS, edit
+from tests.faults import disks
 from tests.handmade import images
 
 CPU = torch.device("cpu")
@@ -32,14 +33,11 @@ BIG = {"theta": torch.randn(200_000)}
 @contextmanager
 def mounted(folder, size):
     """A disk of so many bytes; the test is skipped where nothing may be mounted."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("no leave to mount a disk")
     try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+        with disks.mounted(folder, size) as disk:
+            yield disk
+    except disks.NoLeaveError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(params=["full", "read-only"])
@@ -116,6 +114,19 @@ def test_a_program_ends_with_the_sentence_and_a_code_of_its_own(monkeypatch, cap
     assert "Traceback" not in said
 
 
+def test_the_command_line_ends_so_too(monkeypatch, capsys):
+    def full() -> None:
+        raise OSError(28, "No space left on device", "logs/prefect.log")
+
+    monkeypatch.setattr(cli, "app", full)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == program.DISK
+    said = capsys.readouterr().err
+    assert said.startswith("error: logs/prefect.log: cannot be written (No space left on device)")
+    assert said.count("\n") == 1
+
+
 def test_what_is_stored_is_told_by_the_cache(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     place = tmp_path / ".dvc" / "cache" / "files" / "md5" / "ab"
@@ -125,7 +136,7 @@ def test_what_is_stored_is_told_by_the_cache(tmp_path, monkeypatch):
     (place / "d").touch()
     assert stored.is_stored("abc.dir")
     assert not stored.is_stored("")
-    assert stored.refuses() == ""
+    assert refuses(stored.cache()) == ""
 
 
 def dvc(*words):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from lazyleap.errors import InputError, nearest
 from lazyleap.settings import load
 from tests.conftest import ROOT
+from tests.faults import misread
 
 LONG = "x" * 100_000
 CASES = {  # what is replaced by what, and the sentence
@@ -16,8 +18,14 @@ CASES = {  # what is replaced by what, and the sentence
     "no int": ("threads: 1", "threads: !!int abc", "is not YAML"),
     "no bool": ("flip: false", "flip: !!bool maybe", "is not YAML"),
     "no timestamp": ("threads: 1", "threads: !!timestamp x", "a timestamp is neither"),
-    "a run twice": ("  maml-exact-k5:", "  maml-exact-k1:", "key 'maml-exact-k1' stands on line"),
+    "a run twice": (
+        "  maml-exact-k5:",
+        "  maml-exact-k1:",
+        "key 'maml-exact-k1' stands on line 207 and again on line 208",
+    ),
     "minutes": ("threads: 1", "threads: 1:30", "threads: input should be a valid integer"),
+    "an underscore": ("threads: 1", "threads: 1_0", "line 7: 1_0 is not how YAML 1.2 writes"),
+    "a binary number": ("threads: 1", "threads: 0b1", "line 7: 0b1 is not how YAML 1.2 writes"),
     "a mistyped key alone": (
         "meta_batch: 2 ",
         "meta_bacth: 2 ",
@@ -70,6 +78,17 @@ def test_nonsense_is_one_short_sentence(case, tmp_path):
     assert "\n" not in words
     assert len(words) < len(str(path)) + 1100
     assert LONG[:200] not in words
+
+
+def test_a_second_reader_agrees_or_says_what_is_lost(tmp_path):
+    """The oracle of the long run: it finds a key twice and a number in another base."""
+    path = tmp_path / "a.yaml"
+    path.write_text("a: 010\nb: [1, 3e-3]\n")
+    assert misread.fault(path) == ""
+    root = yaml.compose("a: 010\nb: 1\nb: 2\n", Loader=yaml.BaseLoader)
+    assert next(misread._faults(root, {"a": 8, "b": 2}, "")).startswith("lost: ")
+    root = yaml.compose("a: 010\n", Loader=yaml.BaseLoader)
+    assert next(misread._faults(root, {"a": 8}, "")) == "differs: .a: '010', read 8"
 
 
 def test_numbers_are_those_of_yaml_1_2(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 import resource
 import struct
 import tarfile
@@ -16,7 +17,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from lazyleap.datasets import archives
+from lazyleap.datasets import archives, options, read, splits
 from lazyleap.errors import InputError
 from stages import predict
 from tests.conftest import ROOT
@@ -65,6 +66,26 @@ def test_five_hundred_spoilt_files_are(name, made):
 
 
 # ---- damage with a name
+
+
+SPOILT = {
+    "empty": lambda whole: b"",
+    "cut off": lambda whole: whole[: len(whole) // 2],
+    "random": lambda whole: random.Random(0).randbytes(1000),
+}
+LISTS = ("split list", "split list, table")  # half of one is a list
+DAMAGE = [(n, h) for n in SUBJECTS for h in SPOILT if not (n in LISTS and h == "cut off")]
+
+
+@pytest.mark.parametrize(("name", "how"), DAMAGE)
+def test_an_empty_a_cut_off_and_a_random_file_are_refused(name, how, made):
+    path = made(name) / SUBJECTS[name].file
+    whole = path.read_bytes()
+    path.write_bytes(SPOILT[how](whole))
+    try:
+        refused(name, made(name), str(path.parent))
+    finally:
+        path.write_bytes(whole)
 
 
 def refused(name, folder, sentence):
@@ -120,6 +141,18 @@ def test_names_that_lead_elsewhere_write_nothing(tmp_path):
             archive.addfile(member, io.BytesIO(b"abc"))
     assert [content for _, content in archives.members(path, "tar.gz")] == [b"abc"] * 3
     assert [p.name for p in tmp_path.rglob("*")] == ["in", "a.tar.gz"]
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc", "a/../../secret", "a\0b"])
+@pytest.mark.parametrize("reader", ["miniimagenet", "tieredimagenet"])
+def test_a_list_names_images_below_its_folder_alone(tmp_path, reader, name):
+    rows = {"miniimagenet": f"filename,label\n{name},n01\n", "tieredimagenet": f"{name},things\n"}
+    for split in splits.SPLITS:
+        (tmp_path / f"{split}.csv").write_text(rows[reader])
+    block = {"reader": reader, "size": 84, "images_per_class": 5}
+    asked = options.ImageNet(source=str(tmp_path), splits=str(tmp_path), **block)
+    with pytest.raises(InputError, match=f"^{tmp_path}/train: .* is not a name below the folder"):
+        read(asked, tmp_path)
 
 
 def test_bombs_are_refused_before_they_are_unpacked(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from lazyleap import ANIL, MAML, Batch, MetaSGD, Task
 from lazyleap.algorithms import SGD
@@ -151,6 +152,19 @@ def test_a_setting_is_judged_on_the_stored_episodes(tmp_path):
     assert (found.metrics["way"], found.metrics["shot"]) == (3, 2)
     curve = [(row[0], row[1]) for row in found.curve[1:]]
     assert curve == [(s, pytest.approx(np.mean(expected[s][:4]))) for s in range(4)]
+    assert [row[2:4] for row in found.curve[1:]] == [within(expected[s][:4]) for s in range(4)]
+
+
+def within(values):
+    """Student's interval about the mean, cut at 0 and 1; of equal values Wilson's."""
+    n, mean = len(values), np.mean(values)
+    if np.ptp(values):
+        half = stats.t.ppf(0.975, n - 1) * stats.sem(values)
+        return pytest.approx((max(mean - half, 0), min(mean + half, 1)))
+    z = stats.norm.ppf(0.975)
+    half = z * np.sqrt(mean * (1 - mean) / n + z**2 / (4 * n**2))
+    ends = ((mean + z**2 / (2 * n) + sign * half) / (1 + z**2 / n) for sign in (-1, 1))
+    return pytest.approx(tuple(ends))
 
 
 def start(ours, data):

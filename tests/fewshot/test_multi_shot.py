@@ -7,8 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lazyleap import MAML, Batch, Task
 from lazyleap.datasets.store import ImageSet
@@ -17,7 +15,7 @@ from lazyleap.fewshot import card, evaluate, prepare, train
 from lazyleap.fewshot.episodes import Episodes, Sampler
 from lazyleap.fewshot.kind import check
 from lazyleap.fewshot.measures import accuracies
-from lazyleap.fewshot.minibatches import MiniBatches, inner, order
+from lazyleap.fewshot.minibatches import order
 from lazyleap.fewshot.report import _batches
 from tests.handmade import CPU, float64, images, prepared, seen, setting, trained
 from tests.oracles import episodes as oracle
@@ -38,41 +36,6 @@ def grouped(seed: int, classes=ALPHABETS) -> ImageSet:
 
 
 SETS = {part: grouped(i) for i, part in enumerate(("train", "val", "test"))}
-
-
-@given(st.integers(1, 30), st.integers(1, 8), st.integers(0, 99))
-@settings(max_examples=50, deadline=None)
-def test_every_image_comes_once_before_any_comes_again(steps, size, seed):
-    rows = np.random.default_rng(seed).permutation(50)[:12].reshape(4, 3)
-    found = order(rows, steps, size)
-    assert found.shape == (steps, size)
-    flat = found.ravel()
-    for first in range(0, len(flat), 12):
-        some = flat[first : first + 12]
-        assert len(set(some.tolist())) == len(some)
-        assert set(some.tolist()) <= set(range(12))
-    assert np.array_equal(order(rows, steps + 3, size)[:steps], found)  # more steps add to them
-
-
-def test_rounds_and_episodes_have_orders_of_their_own():
-    rows = np.arange(12).reshape(4, 3)
-    first, second = order(rows, 2, 12)
-    assert (first != second).any()
-    assert (order(rows + 1, 1, 12)[0] != first).any()
-    times = sum(np.eye(12)[order(rows + i, 1, 12)[0]] for i in range(600)) / 600
-    np.testing.assert_allclose(times, 1 / 12, atol=0.05)  # [place, image]: none is preferred
-
-
-def test_a_step_has_the_images_and_labels_of_its_places():
-    support = Batch(torch.arange(6.0)[:, None], torch.arange(6) // 2)
-    places = np.array([[5, 0], [3, 1], [4, 2]])
-    found = MiniBatches(support, places)
-    assert len(found) == 3
-    for batch, wanted in zip(found, places, strict=True):
-        assert batch.inputs[:, 0].tolist() == wanted.tolist()
-        assert batch.targets.tolist() == [place // 2 for place in wanted]
-    assert torch.equal(found[1:][1].inputs, found[2].inputs)
-    assert all(batch is support for batch in inner(support, places, 4, None))
 
 
 def test_classes_of_an_episode_are_of_one_group_and_small_groups_are_left_out():

@@ -92,6 +92,14 @@ def test_the_surest_bins_are_not_taken_together():
     assert calibration_error(shares, labels, 10) == pytest.approx((0.95 + 0.15) / 2)
 
 
+def test_nor_are_the_least_sure():
+    """0.08 sure and right, 0.15 sure and wrong; of one bin it would be (0.92 - 0.15) / 2."""
+    shares = np.full((2, 20), [[0.92 / 19], [0.85 / 19]])
+    shares[:, 0] = 0.08, 0.15
+    found = calibration_error(shares, np.array([0, 1]), 10)
+    assert found == pytest.approx((0.92 + 0.15) / 2)
+
+
 def test_a_group_without_a_class_is_left_out():
     logits = np.eye(2)[[0, 1, 1]]
     labels, counts = np.array([0, 1, 0]), np.array([50, 30])

@@ -67,3 +67,13 @@ def test_new_where_alive():
     new = {n: p + 1 for n, p in old.items()}
     assert_same(chosen(torch.tensor(True), new, old), new, rtol=0, atol=0)
     assert_same(chosen(torch.tensor(False), new, old), old, rtol=0, atol=0)
+
+
+def test_leading_dimensions_stay_where_they_are():
+    each = [tree(), {n: 2 * p for n, p in tree().items()}]
+    both = {n: torch.stack([one[n] for one in each]) for n in each[0]}
+    numbers = flat(both, batch_dims=1)
+    for row, one in zip(numbers, each, strict=True):
+        assert torch.equal(row, flat(one))
+    found = shaped(numbers, both, batch_dims=1)
+    assert all(torch.equal(found[n], p) for n, p in both.items())

@@ -25,7 +25,7 @@ def _toy_params(params):
 def toys(tmp_path_factory):
     """Made once, copied for each test: a toy project, with its data prepared."""
     folder = copy(tmp_path_factory.mktemp("toys") / "toy")
-    for stage in ("prepare", "train", "evaluate", "export", "report"):
+    for stage in ("prepare", "train", "evaluate", "export", "fidelity", "report"):
         shutil.copy(TOY, folder / "stages" / f"{stage}.py")
     edit(folder / "params.yaml", _toy_params)
     commit(folder)

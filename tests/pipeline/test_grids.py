@@ -19,9 +19,13 @@ GRIDS = sorted(path.parent.name for path in (ROOT / "grids").glob("*/params.yaml
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-def test_a_grid_follows_the_schema_and_gets_a_copy_of_the_pipeline(grid, prepared):
-    assert plan(grid).settings.here == f"grids/{grid}/"
-    assert Path(f"grids/{grid}/dvc.yaml").read_bytes() == Path("dvc.yaml").read_bytes()
+def test_a_grid_follows_the_schema_and_has_a_copy_of_the_pipeline_while_it_is_run(grid, prepared):
+    found, copied = plan(grid), Path(f"grids/{grid}/dvc.yaml")
+    assert found.settings.here == f"grids/{grid}/"
+    assert not found.is_done(found.stale())
+    with found.described():
+        assert copied.read_bytes() == Path("dvc.yaml").read_bytes()
+    assert not copied.exists()  # nothing was done
 
 
 def make(*arguments):
@@ -31,12 +35,13 @@ def make(*arguments):
 
 def test_make_grid_writes_one_that_runs_beside_the_top_one(prepared):
     assert make("grid", "NAME=mine").returncode == 0
-    assert Path("grids/mine/dvc.yaml").read_bytes() == Path("dvc.yaml").read_bytes()
     mine = plan("mine")
     assert (mine.grid, mine.settings.root, mine.settings.here) == ("mine", "../..", "grids/mine/")
     stages = [*mine.head(), *mine.chain(RUNS[0])]
     running = dvc.Chain(stages)
-    assert [running.follow(stage) for stage in stages] == [Outcome.RAN] * 5
+    with mine.described():
+        assert [running.follow(stage) for stage in stages] == [Outcome.RAN] * 5
+    assert Path("grids/mine/dvc.yaml").read_bytes() == Path("dvc.yaml").read_bytes()
     assert Path(f"artifacts/export/mine/{RUNS[0]}").is_dir()
     changed = git(prepared, "status", "--porcelain").splitlines()
     assert changed == [" M dvc.lock", "?? grids/mine/"]

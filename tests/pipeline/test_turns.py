@@ -56,18 +56,6 @@ def test_two_runs_at_once_train_each_setting_once(prepared, monkeypatch):
 
 
 @pytest.mark.system
-def test_a_run_waits_for_dvc_at_work_by_itself(prepared, monkeypatch):
-    monkeypatch.setenv("TOY_SECONDS", "6")
-    by_hand = start("dvc", "repro")
-    until(lambda: Path(".dvc/tmp/rwlock").exists())
-    run = start("pipeline", "run")
-    said, _ = run.communicate(timeout=LIMIT)
-    assert by_hand.wait(LIMIT) == run.returncode == 0, said
-    assert re.search(AT_WORK.format(by_hand.pid, "-m dvc repro"), said)
-    assert trained() == sorted(RUNS)
-
-
-@pytest.mark.system
 def test_dvc_that_comes_upon_a_run_disturbs_nothing(prepared, monkeypatch):
     monkeypatch.setenv("TOY_SECONDS", "6")
     run = start("pipeline", "run")

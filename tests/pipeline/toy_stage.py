@@ -21,6 +21,7 @@ STAGE = Path(sys.argv[0]).stem
 PARAMS = yaml.safe_load(Path(sys.argv[2]).read_text())  # of JSON, too
 KEY = sys.argv[3] if len(sys.argv) > 3 else ""
 GRID = PARAMS["grid"]
+RECORD = {"commit": "a toy's", "dirty": False}
 
 
 def write(folder: Path, **files: str) -> None:
@@ -39,7 +40,7 @@ def outs() -> None:
             with Path("toy.trained").open("a") as file:
                 file.write(f"{KEY}\n")
         write(folders.trained(GRID, KEY), setting_json=json.dumps(PARAMS["parameters"]))
-        write(folders.record(GRID, KEY), record_json=json.dumps({"at": time.time()}))
+        write(folders.record(GRID, KEY), record_json=json.dumps(RECORD | {"at": time.time()}))
     elif STAGE == "evaluate":
         for part in ("pictures", "tensorboard"):
             write(folders.evaluated(GRID, KEY) / part)
@@ -47,6 +48,8 @@ def outs() -> None:
         metrics = {"primary": "accuracy@1", "metrics": {"accuracy@1": score}}
         write(folders.evaluated(GRID, KEY), metrics_json=json.dumps(metrics), curve_csv="step\n0\n")
         (folders.evaluated(GRID, KEY) / "items.npz").write_text("items")
+    elif STAGE == "fidelity":
+        folders.fidelity(GRID, KEY).write_text(json.dumps(PARAMS["parameters"]["tasks"]))
     elif STAGE == "export":
         write(folders.exported(GRID, KEY), model_onnx=KEY)
     else:

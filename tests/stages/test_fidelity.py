@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from lazyleap import InputError, tensorfile
-from stages import fidelity, folders, prepare
-from tests.conftest import RUNS
+from stages import fidelity, folders, prepare, validate
+from tests.conftest import RUNS, edit
 
 
 @pytest.fixture
@@ -32,20 +32,47 @@ def trained(project: Path) -> str:
 
 
 def test_a_table_is_written_of_validation_tasks(trained: str) -> None:
-    found = fidelity.measure(Path("params.yaml"), RUNS[0], 2)
+    found = fidelity.measure("params.yaml", RUNS[0], 2)
     written = json.loads(folders.fidelity(trained, RUNS[0]).read_text())
     assert written["run"] == RUNS[0]
     assert written["tasks"] == 2
     assert [row["estimator"] for row in written["rows"]] == [row.estimator for row in found]
     assert written["rows"][0]["cosine"] == pytest.approx(1, abs=1e-5)
     assert all(-1 <= row["cosine"] < 1 - 1e-4 for row in written["rows"][1:])
-    again = fidelity.measure(Path("params.yaml"), RUNS[0], 2)
+    again = fidelity.measure("params.yaml", RUNS[0], 2)
     assert [row.cosine for row in again] == [row.cosine for row in found]
 
 
 def test_a_run_that_is_not_there_or_not_trained_is_refused(trained: str) -> None:
     del trained
     with pytest.raises(InputError, match="'maml-lasy-k5' is not in runs; did you mean"):
-        fidelity.measure(Path("params.yaml"), "maml-lasy-k5", 2)
+        fidelity.measure("params.yaml", "maml-lasy-k5", 2)
     with pytest.raises(InputError, match="train the run first"):
-        fidelity.measure(Path("params.yaml"), RUNS[1], 2)
+        fidelity.measure("params.yaml", RUNS[1], 2)
+
+
+def test_params_yaml_says_on_how_many_tasks(trained: str) -> None:
+    asked = {RUNS[0]: {"task": "glyphs", "tasks": 3}}
+    edit(Path("params.yaml"), lambda params: params.update(fidelity=asked))
+    validate.main()
+    fidelity.main(RUNS[0], f"artifacts/validate/quick/fidelity/{RUNS[0]}.json")
+    assert json.loads(folders.fidelity(trained, RUNS[0]).read_text())["tasks"] == 3
+    fidelity.main(RUNS[0], tasks=1)
+    assert json.loads(folders.fidelity(trained, RUNS[0]).read_text())["tasks"] == 1
+
+
+@pytest.mark.parametrize(
+    ("run", "task", "sentence"),
+    [
+        ("maml-lasy-k5", "glyphs", "fidelity.maml-lasy-k5: 'maml-lasy-k5' is not in runs; did"),
+        (RUNS[0], "glyphs-lt", f"fidelity.{RUNS[0]}: task: is 'glyphs-lt', and run '{RUNS[0]}' is"),
+    ],
+)
+def test_a_run_that_is_none_or_of_another_task_is_refused_before_any_work(
+    project: Path, run: str, task: str, sentence: str
+) -> None:
+    del project
+    asked = {run: {"task": task, "tasks": 3}}
+    edit(Path("params.yaml"), lambda params: params.update(fidelity=asked))
+    with pytest.raises(InputError, match=f"^params.yaml: {sentence}"):
+        validate.main()

@@ -124,7 +124,10 @@ def test_a_few_shot_step_reads_no_number(estimator, optimizer):
 
 @pytest.mark.parametrize("estimator", [Lazy(), Exact()], ids=str)
 def test_weights_of_examples_ask_nothing_of_the_classifier(estimator):
-    """Of seven convolutions: the step's gradient and the outer one, and no pull onto phi."""
+    """Of seven convolutions: the step's gradient and the outer one, and no pull onto phi.
+
+    Of three shortcuts two are padded, in each forward pass and back again.
+    """
     network = ResNetCifar(4, blocks=1)
     theta = {"eps": torch.zeros(6)}
     batch = Weighted(torch.randn(6, 3, 16, 16), torch.arange(6) % 4)
@@ -133,6 +136,7 @@ def test_weights_of_examples_ask_nothing_of_the_classifier(estimator):
         estimator(problem(Reweight, network, classifier), theta, [Task([batch], batch)])
     assert kernels.calls["convolution_backward"] == 7 + 7
     assert kernels.calls["native_batch_norm_backward"] == 7 + 7 + 7
+    assert kernels.calls["constant_pad_nd"] == 2 * (2 + 2) + 2
 
 
 def weigher(name, network, estimator, stream, means):

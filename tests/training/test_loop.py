@@ -89,6 +89,22 @@ def test_every_iteration_once_described_and_logged_every_so_often_and_at_the_end
     assert watching.stored == [3, 6, 9, 12, 14]
 
 
+class Terse(Counter):
+    """Says something of the steps that are described alone, as learners do."""
+
+    def step(self, iteration, *, describe):
+        super().step(iteration, describe=describe)
+        return {"train/loss": float(iteration)} if describe else {}
+
+
+def test_between_two_logged_steps_the_last_that_is_known_is_shown():
+    shown = []
+    watching = Quiet()
+    watching.tick = lambda progress, metrics: shown.append(metrics.get("train/loss"))
+    fit(Terse(), Plan(14, 4, 3), Progress(), watching)
+    assert shown == [0] * 4 + [4] * 4 + [8] * 4 + [12, 13]
+
+
 def test_a_checkpoint_whenever_enough_time_has_gone_by():
     _, watching = run(checkpoint_seconds=-1.0)
     assert watching.stored == list(range(1, 15))

@@ -12,9 +12,11 @@ import torch
 
 from lazyleap import Exact, Lazy
 from lazyleap.errors import InputError
+from lazyleap.estimators import MetaGradient
 from lazyleap.training.loop import Plan, Progress, fit
 from lazyleap.training.ranks import Divisible, Ranks, joined
 from stages.observer import Silent
+from tests.cases import generator
 from tests.training.test_meta_learner import CASE, K, batches, learner
 
 
@@ -30,6 +32,28 @@ def test_more_processes_than_tasks_are_refused_before_any_work():
     assert isinstance(made, Divisible)
     with pytest.raises(InputError, match="3 processes share a meta-batch of 2 tasks"):
         made.divide(Ranks(2, 3))
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.5), (0.6, 0.4)])
+def test_the_mean_is_that_of_all_tasks_and_the_others_time_is_counted(monkeypatch, weights):
+    theta = {"a": torch.zeros(2, 3).double(), "b": torch.zeros(2).double()}
+    draw = generator(0)
+    grads = [{"a": draw(2, 3), "b": draw(2)}, {"a": draw(2, 3)}]  # nothing depends on the second b
+    parts = [MetaGradient(draw(1)[0], grad, []) for grad in grads]
+    ranks = [Ranks(rank, 2, _since=-1e6) for rank in range(2)]  # a million seconds of CPU ago
+    sent: list[torch.Tensor] = []
+    monkeypatch.setattr("torch.distributed.all_reduce", lambda total: sent.append(total.clone()))
+    for rank, part, weight in zip(ranks, parts, weights, strict=True):
+        rank.mean(part, theta, weight)
+    monkeypatch.setattr("torch.distributed.all_reduce", lambda total: total.copy_(sum(sent)))
+    found = ranks[0].mean(parts[0], theta, weights[0])
+    u, v = weights
+    torch.testing.assert_close(found.loss, u * parts[0].loss + v * parts[1].loss)
+    torch.testing.assert_close(found.grad["a"], u * grads[0]["a"] + v * grads[1]["a"])
+    torch.testing.assert_close(found.grad["b"], u * grads[0]["b"])
+    assert sent[0][-1] == 0 < 1e6 < sent[1][-1]  # rank 0 counts its own time itself
+    assert ranks[0].cpu_elsewhere() == pytest.approx(float(sent[1][-1]))
+    assert ranks[0].cpu_elsewhere() == 0
 
 
 @pytest.mark.system

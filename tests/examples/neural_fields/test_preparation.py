@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lazyleap.datasets import store
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError
 from neural_fields import kind, prepare
@@ -81,8 +82,10 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize("piece", [1, store.PIECE], ids=["one by one", "together"])
 @pytest.mark.parametrize(("change", "words"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_fitted_is_refused(change, words, tmp_path):
+def test_what_cannot_be_fitted_is_refused(change, words, piece, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "PIECE", piece)
     sets = {part: small.images(i, 9) for i, part in enumerate(("train", "val", "test"))}
     task = options(tmp_path)
     prepare.draw(sets, task)

@@ -11,6 +11,7 @@ from pipeline import dvc
 from pipeline.commands.status import status
 from pipeline.outcomes import Outcome
 from pipeline.plan import plan
+from stages import folders
 from tests.conftest import RUNS, edit
 
 pytestmark = pytest.mark.system
@@ -47,3 +48,20 @@ def test_each_setting_is_where_its_stages_are(prepared: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert states() == {LAZY: "at work", EXACT: "to evaluate"}
     assert states()[LAZY] == "to train on from a checkpoint"
+
+
+def test_gradients_are_compared_where_params_yaml_asks_for_it(prepared: Path) -> None:
+    assert len(plan().chain(LAZY)) == 3
+    asked = {"task": "glyphs", "tasks": 2}
+    edit(Path("params.yaml"), lambda params: params.update(fidelity={LAZY: asked}))
+    bring("validate@params", *plan().chain(LAZY), *plan().chain(EXACT))
+    assert folders.fidelity("quick", LAZY).read_text() == "2"
+    assert not folders.fidelity("quick", EXACT).exists()
+    assert states() == dict.fromkeys(RUNS, "up to date")
+    edit(Path("params.yaml"), lambda params: params["fidelity"][LAZY].update(tasks=3))
+    bring("validate@params")
+    assert states() == {LAZY: "to fidelity", EXACT: "up to date"}
+    bring(f"fidelity@{LAZY}", "report")
+    edit(Path("params.yaml"), lambda params: params.update(fidelity={}))
+    assert dvc.Chain(["validate@params"]).follow("validate@params") is Outcome.RESTORED
+    assert states() == dict.fromkeys(RUNS, "up to date")

@@ -13,7 +13,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from lazyleap.errors import InputError
-from lazyleap.settings import load
+from lazyleap.settings import load, resolve
 from lazyleap.statistics import holm
 from pipeline.cli import app
 from stages import folders
@@ -87,6 +87,40 @@ def test_tuned_by_validation_then_confirmed(project: Path) -> None:
     assert ask("confirm", "mine", "--seeds", "1")["chosen"] == {
         "exact": "exact-t1", "lazy": "lazy-t2"
     }  # fmt: skip
+
+
+def test_some_settings_go_on_alone_and_longer(project: Path) -> None:
+    base(project)
+    ask("tune", "mine", "--inner", ".1,.2")
+    finish("lazy-t1", 0.0, **{"accuracy@1": 0.3})
+    with pytest.raises(InputError, match=r"^lazy-t2: not trained: [^;]*$"):
+        ask("confirm", "mine", "--seeds", "1", "--only", "lazy-*")
+    finish("lazy-t2", 0.0, **{"accuracy@1": 0.4})
+    ask("confirm", "mine", "--seeds", "1", "--only", "lazy-t2,lazy-t1", "--times", "3")
+    once, thrice = (
+        load(Path(f"grids/{name}/params.yaml")) for name in ("mine", "mine-confirmation-3")
+    )
+    assert list(thrice.runs) == ["lazy-s1"]
+    longer = resolve(thrice, "lazy-s1").meta_iterations
+    assert longer == 3 * resolve(once, "lazy").meta_iterations
+
+
+def test_what_was_tried_is_a_table_with_the_best_setting_first(project: Path) -> None:
+    base(project)
+    ask("tune", "mine", "--inner", ".1,.2")
+    with pytest.raises(InputError, match=r"^study tuned mine: exact-t1: not trained: .*; 3 more$"):
+        ask("tuned", "mine")
+    for run, one, five in (("exact-t2", 0.3, 0.2), ("lazy-t1", 0.6, 0.1), ("lazy-t2", 0.2, 0.9)):
+        finish(run, 0.0, **{"accuracy@1": one, "accuracy@5": five})
+    found = ask("tuned", "mine", "--by", "accuracy@1", "--to", "made/table.md")
+    rows = [(row["setting"], row["inner rate"], row["chosen"]) for row in found["rows"]]
+    assert rows == [("lazy", 0.1, True), ("lazy", 0.2, False), ("exact", 0.2, True)]
+    assert found["missing"] == ["exact-t1"]
+    assert [row["accuracy@5"] for row in found["rows"]] == [0.1, 0.9, 0.2]
+    lines = Path("made/table.md").read_text().splitlines()
+    assert lines[0].startswith("| setting | inner rate | outer rate | accuracy@1 | accuracy@5 | it")
+    assert lines[2].startswith("| lazy | 0.1 | ")
+    assert [line.endswith(" | yes |") for line in lines[2:]] == [True, False, True]
 
 
 def test_without_scores_by_name_the_best_validation_counts(project: Path) -> None:
