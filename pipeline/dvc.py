@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ from pipeline.outcomes import (
     heading,
 )
 
+AT_WORK = Path(".dvc/tmp/rwlock")
 TAIL = 30  # lines of a failed stage that go with its error
 
 _stopping = threading.Event()
@@ -187,8 +189,24 @@ def stop_all() -> None:
 
 
 def allow() -> None:
-    """Let stages start again."""
+    """Let stages start again, also where DVC was killed while it noted who is at work."""
     _stopping.clear()
+    if _cut_off():
+        AT_WORK.unlink(missing_ok=True)
+
+
+def _cut_off() -> bool:
+    """Whether DVC's note is half a file, which DVC would refuse for ever."""
+    for _ in range(5):  # another DVC may be writing it now
+        try:
+            json.loads(AT_WORK.read_text())
+        except FileNotFoundError:
+            return False
+        except ValueError:
+            time.sleep(0.2)
+        else:
+            return False
+    return True
 
 
 def _dvc(

@@ -23,8 +23,8 @@ def broken(change) -> dict:
     return params
 
 
-def rename(params: dict, name: str) -> None:
-    params["runs"][name] = params["runs"].pop(RUN)
+def rename(p: dict, name: str) -> None:
+    p["runs"][name] = p["runs"].pop(RUN)
 
 
 CASES = {
@@ -93,8 +93,9 @@ CASES = {
         f"runs.{RUN}: listen [3, 9]: the last point is the end of the path, horizon = 10",
     ),
     "points of another kind": (
-        lambda p: p["estimators"]["exact"].update(listen="begin"), "estimators.exact.listen: ",
-    ),  # fmt: skip
+        lambda p: p["estimators"]["exact"].update(listen="begin"),
+        "estimators.exact.listen: ",
+    ),
     "lazy without placement": (
         lambda p: p["runs"][RUN].pop("placement"),
         f"runs.{RUN}: estimator 'lazy' needs placement, in the run or in estimators.lazy",
@@ -240,11 +241,9 @@ def test_the_program_refuses_and_writes_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "stages.validate", "--params", "params.yaml"],
         cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.startswith("error: params.yaml: runs.")
     assert [f.name for f in tmp_path.iterdir()] == ["params.yaml"]

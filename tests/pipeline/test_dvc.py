@@ -189,3 +189,15 @@ def test_kinds_of_failure(code, last, kind, sentence):
     assert type(error) is kind
     assert sentence in error.sentence
     assert type(failure("train@x", -15, [])) is TransientError
+
+
+@pytest.mark.parametrize("text", ["", '{"a/b": {"wri', '{"a/b": {}}'])
+def test_what_a_killed_dvc_half_wrote_is_removed_and_a_whole_note_stays(
+    text, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    dvc.allow()
+    dvc.AT_WORK.parent.mkdir(parents=True)
+    dvc.AT_WORK.write_text(text)
+    dvc.allow()
+    assert dvc.AT_WORK.exists() == text.endswith("}}")
