@@ -215,6 +215,10 @@ CASES = {
         lambda p: p["runs"]["boil"].update(estimator="reptile", placement=None),
         "runs.boil: estimator 'reptile' does not go with algorithm 'boil': it needs that all of",
     ),
+    "a classifier of a kind that says nothing of any": (
+        lambda p: p["surrogates"]["glyphs-mlp"].update(task="waves"),
+        "surrogates.glyphs-mlp.task: 'waves' is no task of a kind with classifiers",
+    ),
     "a kind that needs more of an algorithm": (
         lambda p: p["runs"]["waves"].update(
             algorithm="reweight", estimator="exact", placement=None
