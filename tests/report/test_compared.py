@@ -60,6 +60,8 @@ def test_the_chart_has_cosine_and_interval_against_time():
 def test_a_cosine_that_is_none_is_refused(root):
     made(root)
     compared(root, cosine=1.5)
-    with pytest.raises(InputError, match=r"record/toy/maml-lazy-k5-s0\.fidelity\.json: rows.1.cosine"):
+    with pytest.raises(
+        InputError, match=r"record/toy/maml-lazy-k5-s0\.fidelity\.json: rows.1.cosine"
+    ):
         rerun(root)
     assert json.loads((root / folders.fidelity(grid.GRID, RUN)).read_text())["rows"]
