@@ -21,7 +21,7 @@ class Exact(Listener):
     """The teacher takes every step: the true meta-gradient, without a tape across steps.
 
     Cost: k first-order steps and k double-backward ones; memory k parameter sets, and the
-    activations of up to four steps. ``listen``: see :mod:`lazyleap.estimators.listening`.
+    activations of one step. ``listen``: see :mod:`lazyleap.estimators.listening`.
     """
 
     needs: ClassVar[Needs] = {}
@@ -32,4 +32,4 @@ class Exact(Listener):
     def __call__(self, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> MetaGradient:
         """See :class:`lazyleap.estimators.base.Estimator`."""
         k = check(self, problem, theta, tasks)
-        return leap_gradient(problem, theta, tasks, range(k), listen=self.listen)
+        return leap_gradient(problem, theta, tasks, range(k), tapes=1, listen=self.listen)
