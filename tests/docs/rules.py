@@ -185,6 +185,10 @@ RULES = (
     Rule(r"python -m benchmarks\.gpu .*", (
         ("--out docs/results/gpu", "--device cpu --horizons 1 --width 2 --rounds 1 --out work"),
     )),
+    Rule(r"python -m benchmarks\.before 585f826 .* run --jobs 1; fi'\"", (
+        ("585f826", "HEAD"), ("pipeline run --jobs 1", "stages.validate"),
+        ("pipeline.flows run --jobs 1", "stages.validate"),
+    )),
     Rule(r"python -m benchmarks\.before 585f826 .*", (
         ("585f826 --rounds 3", "HEAD --rounds 1"),
         ("resnet32 --width 16 --batch 50 --horizons 1 --rounds 2",
