@@ -3,16 +3,13 @@
     python -m benchmarks.fields_memory --out docs/results/neural-fields-memory
 
 One task, one meta-gradient: unrolled on one tape by those of higher and TorchOpt that are
-installed, checkpointed by torch-maml, and the project's own. First all that are exact must agree in
-float64 on a small field. Then each has a process of its own, whose memory is limited: the largest
-resident set, less what it was after a meta-gradient of a tiny field, and the CPU seconds of the one
-that is measured. Where the limit ends it, the table says so, and longer horizons are left out. What
-the image shows costs nothing, so it is noise. With ``--who`` only some are measured, and the rows
-that the file has besides stay as they are; memory.json has the facts of each call.
+installed, checkpointed by torch-maml, and the project's own, once all that are exact agree in
+float64 on a small field. Each has a process of limited memory: the largest resident set less that
+of a tiny field, and CPU seconds. Where the limit ends it, longer horizons are left out. The image
+is noise. With ``--who`` only some are measured, and the rows of the others stay as they are.
 
-Resident memory is also the C library's: it keeps freed blocks, and may split them so that the next
-does not fit. ``--mmap-threshold`` sets from what size on glibc gives a block back at once, and
-``--alive`` counts the bytes of living tensors instead: what a method needs.
+Resident memory is also the C library's: ``--mmap-threshold`` sets from what size on glibc gives a
+block back at once, and ``--alive`` counts the bytes of living tensors instead.
 """
 
 from __future__ import annotations
