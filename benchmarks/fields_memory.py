@@ -5,11 +5,11 @@
 One task, one meta-gradient: unrolled on one tape by those of higher and TorchOpt that are
 installed, checkpointed by torch-maml, and the project's own, once all that are exact agree in
 float64 on a small field. Each has a process of limited memory: the largest resident set less that
-of a tiny field, and CPU seconds. Where the limit ends it, longer horizons are left out. The image
-is noise. With ``--who`` only some are measured, and the rows of the others stay as they are.
+of a tiny field, and CPU seconds. Where it ends, longer horizons are left out. With ``--who`` only
+some are measured, and the rows of the others stay as they are. The image is noise.
 
-Resident memory is also the C library's: ``--mmap-threshold`` sets from what size on glibc gives a
-block back at once, and ``--alive`` counts the bytes of living tensors instead.
+Resident memory is also the C library's: ``--mmap-threshold`` sets from what size on glibc gives
+blocks back at once; ``--alive`` counts the bytes of living tensors instead.
 """
 
 from __future__ import annotations
@@ -47,8 +47,7 @@ OURS: Mapping[str, Estimator] = {
     "lazyleap lazy, secants": Lazy(rest="secants"),
 }
 THEIRS = ("higher", "torchopt", "torch-maml")
-RATE, W0, CHANNELS = 0.01, 30.0, 3
-AGREED = 1e-9  # largest relative gap of two exact gradients in float64
+RATE, W0, CHANNELS, AGREED = 0.01, 30.0, 3, 1e-9  # the last: largest relative gap of two exact gradients in float64
 ENDED = "out of memory"
 KEYS = ["who", "horizon", "counted"]
 Step = Callable[[], Any]
