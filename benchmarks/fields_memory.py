@@ -47,7 +47,7 @@ OURS: Mapping[str, Estimator] = {
     "lazyleap lazy, secants": Lazy(rest="secants"),
 }
 THEIRS = ("higher", "torchopt", "torch-maml")
-RATE, W0, CHANNELS, AGREED = 0.01, 30.0, 3, 1e-9  # the last: largest relative gap of two exact gradients in float64
+RATE, W0, CHANNELS, AGREED = 0.01, 30.0, 3, 1e-9  # in float64
 ENDED = "out of memory"
 KEYS = ["who", "horizon", "counted"]
 Step = Callable[[], Any]
