@@ -176,7 +176,7 @@ def memory(ks: Sequence[int], size: Size) -> pd.DataFrame:
     names = ("lazyleap lazy", "lazyleap exact", "by hand", CHECKPOINTED)
     here = [n for n in names if n in OURS or n in rivals.importable()]
     cells = [(n, k) for n in here for k in ks if n in OURS or k <= 50]
-    with get_context("fork").Pool(1, maxtasksperchild=1) as pool:
+    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:  # forked, it holds ours too
         used = pool.map(partial(_remembered, size=size), cells, chunksize=1)
     return pd.DataFrame(
         [
