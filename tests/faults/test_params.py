@@ -11,6 +11,7 @@ from tests.conftest import ROOT
 from tests.faults import misread
 
 LONG = "x" * 100_000
+FIRST = (ROOT / "params.yaml").read_text().split("\n  maml-exact-k1:")[0].count("\n") + 2
 CASES = {  # what is replaced by what, and the sentence
     "a date": ("threads: 1", "threads: 2026-02-30", "a timestamp is neither"),
     "nesting": ("threads: 1", f"threads: {'[' * 500}{']' * 500}", "nested more than 20 levels"),
@@ -21,7 +22,7 @@ CASES = {  # what is replaced by what, and the sentence
     "a run twice": (
         "  maml-exact-k5:",
         "  maml-exact-k1:",
-        "key 'maml-exact-k1' stands on line 207 and again on line 208",
+        f"key 'maml-exact-k1' stands on line {FIRST} and again on line {FIRST + 1}",
     ),
     "minutes": ("threads: 1", "threads: 1:30", "threads: input should be a valid integer"),
     "an underscore": ("threads: 1", "threads: 1_0", "line 7: 1_0 is not how YAML 1.2 writes"),
@@ -49,7 +50,11 @@ CASES = {  # what is replaced by what, and the sentence
     ),
     "a long value": ("grid: quick", f"grid: {LONG}", "(100,002 characters)"),
     "a long reader": ("reader: glyphs", f"reader: {LONG}", "is none of 'omniglot'"),
-    "a long reference": ("task: glyphs,", f"task: {LONG},", "task: string should have at most"),
+    "a long reference": (
+        "{task: glyphs, alg",
+        f"{{task: {LONG}, alg",
+        "task: string should have at most",
+    ),
     "a long class": ("  anil:", f"  anil:\n    class: {LONG}", "is unknown; valid: anil, "),
     "a long key": ("threads: 1", f"? {LONG}\n: 1", "(100,000 characters): unknown key"),
     "a run like an option": ("  maml-exact-k1:", "  --help:", "runs: name '--help': may hold"),
