@@ -82,7 +82,11 @@ RULES = (
         (("apply", "apply tried"),),
         before=f"dvc exp run -n tried -S {SHOWN}",
     ),
-    Rule(r"dvc pull -r recorded --allow-missing|dvc (metrics|plots) show"),
+    Rule(r"dvc (metrics|plots) show"),
+    Rule(
+        r"dvc pull -r recorded --allow-missing",
+        before=f"{RECORDED} && lazyleap record --only 'maml-lazy-*'",
+    ),
     Rule(r"lazyleap record.*", before=RECORDED),
     Rule(r"dvc remote modify recorded .*", (("s3://BUCKET", "$PWD/.."),)),
     Rule(r"git rm -r recorded/files", (("rm -r", "rm -r --ignore-unmatch"),)),

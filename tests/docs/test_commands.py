@@ -117,7 +117,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(folder / "params.yaml", grid / "params.yaml")
         edit(grid / "params.yaml", as_grid(grid.name))
     commit(folder)
-    shell(folder, "dvc init -q --force >/dev/null 2>&1; git checkout -q .dvc/config; make run")
+    shell(folder, "dvc init -q --force >/dev/null 2>&1; make run")
     shell(folder, "git add -A && git -c user.name=t -c user.email=t@localhost commit -qm results")
     draw_pictures(folder)
     return folder
