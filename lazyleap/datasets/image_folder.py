@@ -34,7 +34,10 @@ def read(source: Path, options: ImageFolder) -> dict[str, ImageSet]:
     listed = {split: _list(classes) for split, classes in groups.items()}
     if options.divide:
         listed = _by_image(listed[WHOLE], options.divide)
-    return {split: _decode(part, options) for split, part in listed.items()}
+    return {
+        split: images.as_set(part, options.size, options.channels, crop=False)
+        for split, part in listed.items()
+    }
 
 
 def _groups(source: Path, options: ImageFolder) -> dict[str, list[Path]]:
@@ -123,11 +126,3 @@ def _check_count(folder: Path, least: int) -> None:
     count = len(images.files(folder))
     if count < least:
         raise InputError(f"class {folder} has {count} images, min_images is {least}")
-
-
-def _decode(listed: Files, options: ImageFolder) -> ImageSet:
-    parts = listed.values()
-    labels = np.repeat(np.arange(len(parts)), [len(part) for part in parts]).astype(np.int64)
-    paths = [path for part in parts for path in part]
-    every = images.stack(paths, options.size, options.channels, crop=False)
-    return ImageSet(every, labels, tuple(listed))

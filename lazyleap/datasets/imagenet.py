@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from lazyleap.datasets import images, splits
 from lazyleap.datasets.options import ImageNet
 from lazyleap.datasets.store import ImageSet
@@ -109,7 +107,5 @@ def _class_images(source: Path, wordnet: str) -> list[Path]:
 
 
 def _read_split(classes: Classes, options: ImageNet) -> ImageSet:
-    parts = [paths[: options.images_per_class] for paths in classes.values()]
-    labels = np.repeat(np.arange(len(parts)), [len(part) for part in parts]).astype(np.int64)
-    every = images.stack([path for part in parts for path in part], options.size, 3, crop=True)
-    return ImageSet(every, labels, tuple(classes))
+    taken = {name: paths[: options.images_per_class] for name, paths in classes.items()}
+    return images.as_set(taken, options.size, 3, crop=True)
