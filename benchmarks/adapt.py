@@ -11,8 +11,6 @@ turns, some episodes each, so that what else the machine does falls on all alike
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -63,7 +61,6 @@ def main(
         "test_digest": Episodes.load(data.folder / "episodes.npz").digest,
         "onnxruntime": RUNTIME,
         **machine.describe(CPU, 1),
-        "command": shlex.join(["python", *sys.argv]),
     }
     print(json.dumps(facts, indent=1))
     rows = []

@@ -75,7 +75,7 @@ def measured(command: str, place: Path) -> dict[str, float]:
         if "benchmarks." in command:
             words += ["--out", out]
         paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        start = _children()
+        start = children()
         subprocess.run(
             words,
             cwd=place,
@@ -83,7 +83,7 @@ def measured(command: str, place: Path) -> dict[str, float]:
             stdout=subprocess.DEVNULL,
             env={**os.environ, "PATH": paths, "OMP_NUM_THREADS": "1"},
         )
-        used, table = _children() - start, Path(out) / "cost.csv"
+        used, table = children() - start, Path(out) / "cost.csv"
         if not table.exists():
             return {WHOLE: used}
         rows = pd.read_csv(table)
@@ -91,7 +91,8 @@ def measured(command: str, place: Path) -> dict[str, float]:
         return dict(zip(names, rows["seconds"], strict=True))
 
 
-def _children() -> float:
+def children() -> float:
+    """CPU seconds of all processes that this one has waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shlex
 import subprocess
 import sys
 import time
@@ -226,7 +225,6 @@ def main(
     table = table_of(names, ks, Size(layers, width, side), how)
     facts = {
         **machine.describe(torch.device("cpu"), 1, "benchmarks"),
-        "command": shlex.join(["python", "-m", NAME, *sys.argv[1:]]),
         "largest_gap_float64": gaps,
         **{"who": names, "layers": layers, "width": width, "side": side, "limit_gb": limit_gb},
     }

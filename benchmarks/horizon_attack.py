@@ -9,8 +9,6 @@ is measured: ``benchmarks/cost.py``.
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -29,7 +27,6 @@ from lazyleap.training.outer import OuterOptions
 from stages import machine
 from stages.program import run
 
-NAME = "benchmarks.horizon_attack"
 SHAPE = (1, 28, 28)
 ESTIMATORS = estimators("start")
 OUTER = OuterOptions("adam", 0.003, "constant", None, 1000)
@@ -76,7 +73,6 @@ def main(
     table = measure(settings, maker, rounds, chosen)
     facts = {
         **machine.describe(chosen, 1),
-        "command": shlex.join(["python", "-m", NAME, *sys.argv[1:]]),
         **{"width": width, "pairs": pairs, "rounds": rounds},
     }
     write(Path(out), table, facts)

@@ -9,8 +9,6 @@ of CIFAR's size: what they show does not matter here. What is measured: ``benchm
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -36,7 +34,6 @@ from lazyleap.trees import Tree
 from stages import machine
 from stages.program import run
 
-NAME = "benchmarks.horizon_longtail"
 CLASSES, SHAPE = 10, (3, 32, 32)
 ESTIMATORS = estimators("end")
 OUTER = OuterOptions("adam", 0.001, "constant", None, 1000)
@@ -120,7 +117,6 @@ def main(
     )
     facts = {
         **machine.describe(chosen, 1),
-        "command": shlex.join(["python", "-m", NAME, *sys.argv[1:]]),
         **{"backbone": backbone, "width": width, "batch": batch, "rounds": rounds},
     }
     write(Path(out), table, facts)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ import torch
 import typer
 from PIL import Image
 
+from benchmarks.before import children
 from lazyleap import yamlfile
 from stages import machine
 from stages.program import run
@@ -58,7 +58,6 @@ def main(
         "cores": os.cpu_count(),
         "form": kind,
         "bytes_decoded_an_image": 3 * SIDE * SIDE,
-        "command": shlex.join(["python", "-m", "benchmarks.prepare", *sys.argv[1:]]),
     }
     content = json.dumps({**facts, "measured": rows, "reckoned": line(rows, more)}, indent=1)
     print(content)
@@ -74,23 +73,17 @@ def prepared(folder: Path, each: int, classes: int, form: Literal["jpeg", "png"]
     (place / "params.yaml").write_text(json.dumps(params()))
     command = [sys.executable, "-c", TALLY, "--params", "params.yaml", TASK]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "LAZYLEAP_PROGRESS_SECONDS": "5"}
-    before, start = os.times(), time.monotonic()
+    before, start = children(), time.monotonic()
     done = subprocess.run(
         command, cwd=place, env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
-    seconds, after = time.monotonic() - start, os.times()
+    seconds = time.monotonic() - start
     (high,) = (line for line in done.stdout.splitlines() if line.startswith("VmHWM"))
     return {
         "images": each * classes,
         "peak_memory_mib": round(int(high.split()[1]) / 2**10, 1),
         "seconds": round(seconds, 1),
-        "cpu_seconds": round(
-            after.children_user
-            + after.children_system
-            - before.children_user
-            - before.children_system,
-            1,
-        ),
+        "cpu_seconds": round(children() - before, 1),
     }
 
 

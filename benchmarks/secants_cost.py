@@ -12,8 +12,6 @@ task of noise as in ``benchmarks.peers``; fields of eight images side by side, a
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 import time
 from collections.abc import Callable, Mapping
 from itertools import product
@@ -128,7 +126,6 @@ def main(
     )
     facts = {
         **machine.describe(torch.device("cpu"), 1, "benchmarks"),
-        "command": shlex.join(["python", "-m", "benchmarks.secants_cost", *sys.argv[1:]]),
         "rounds": len(seconds),
     }
     folder = Path(out)

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shlex
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -62,7 +60,6 @@ def main(
         "episodes": len(feeds),
         "onnxruntime": RUNTIME,
         **machine.describe(CPU, 1),
-        "command": shlex.join(["python", *sys.argv]),
     }
     print(json.dumps(facts, indent=1))
     adapt, model = (onnx.load(folder / file) for file in (fewshot.ADAPT, fewshot.MODEL))

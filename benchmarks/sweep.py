@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -28,6 +27,7 @@ import pandas as pd
 import typer
 import yaml
 
+from benchmarks.before import children
 from lazyleap import yamlfile
 from pipeline.plan import CHAIN
 from stages import provenance
@@ -159,12 +159,6 @@ def row(count: int, lock: float, what: str, command: Iterable[str]) -> dict[str,
         "wall_seconds": round(time.monotonic() - wall, 1),
         "lock_mib": round(lock, 2),
     }
-
-
-def children() -> float:
-    """CPU seconds of all processes that this one has waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def call(command: Iterable[str]) -> None:

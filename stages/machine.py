@@ -52,7 +52,9 @@ def _rounding() -> dict[str, bool]:
 
 
 def _module() -> str:
-    return f"stages.{Path(sys.argv[0]).stem}"
+    """What runs, by its file's folder and name."""
+    path = Path(sys.argv[0])
+    return f"{path.parent.name}.{path.stem}"
 
 
 def _hardware(chosen: torch.device) -> str:
