@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lazyleap.datasets import images
+from lazyleap.datasets import by_class, images
+from lazyleap.datasets.by_class import Files
 from lazyleap.datasets.options import Division, Fractions, ImageFolder
 from lazyleap.datasets.splits import SPLITS, names
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError, nearest
 
 WHOLE = "all"  # the one group of a folder that is divided by image
-Files = dict[str, list[str]]  # class -> its images, as text
 
 
 def read(source: Path, options: ImageFolder) -> dict[str, ImageSet]:
@@ -35,7 +35,7 @@ def read(source: Path, options: ImageFolder) -> dict[str, ImageSet]:
     if options.divide:
         listed = _by_image(listed[WHOLE], options.divide)
     return {
-        split: images.as_set(part, options.size, options.channels, crop=False)
+        split: by_class.read(part, options.size, options.channels, crop=False)
         for split, part in listed.items()
     }
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lazyleap.datasets import images, splits
+from lazyleap.datasets import by_class, images, splits
+from lazyleap.datasets.by_class import Files
 from lazyleap.datasets.options import ImageNet
 from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError, shown
-
-Classes = dict[str, list[str]]  # WordNet id -> its images, as text: there may be a million
 
 
 def read(source: Path, options: ImageNet) -> dict[str, ImageSet]:
@@ -32,7 +31,7 @@ def read(source: Path, options: ImageNet) -> dict[str, ImageSet]:
     return {split: _read_split(classes, options) for split, classes in groups.items()}
 
 
-def _tiered(source: Path, lists: str, split: str) -> Classes:
+def _tiered(source: Path, lists: str, split: str) -> Files:
     """Rows of class, superclass: all images of the class."""
     where = f"{lists}/{split}"
     return {
@@ -41,7 +40,7 @@ def _tiered(source: Path, lists: str, split: str) -> Classes:
     }
 
 
-def _mini(source: Path, lists: str, split: str) -> Classes:
+def _mini(source: Path, lists: str, split: str) -> Files:
     """Rows of file name, class, below one heading."""
     found: dict[str, list[Path]] = {}
     where = f"{lists}/{split}"
@@ -106,6 +105,6 @@ def _class_images(source: Path, wordnet: str) -> list[Path]:
     return found
 
 
-def _read_split(classes: Classes, options: ImageNet) -> ImageSet:
+def _read_split(classes: Files, options: ImageNet) -> ImageSet:
     taken = {name: paths[: options.images_per_class] for name, paths in classes.items()}
-    return images.as_set(taken, options.size, 3, crop=True)
+    return by_class.read(taken, options.size, 3, crop=True)

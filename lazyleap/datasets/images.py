@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lazyleap.datasets.room import gather
-from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError, short
 from lazyleap.parallel import Share, cores, in_order
 
@@ -99,16 +98,6 @@ def _opened(file: str | Path | BinaryIO, called: str) -> Iterator[Image.Image]:
         raise InputError(f"{called} cannot be read: it is none of {', '.join(FORMATS)}") from error
     except Exception as error:  # Pillow's decoders raise whatever a broken file makes them
         raise InputError(f"{called} cannot be read: {short(error)}") from error
-
-
-def as_set(
-    classes: Mapping[str, Sequence[str]], size: int, channels: Literal[1, 3], crop: bool
-) -> ImageSet:
-    """The images of each class, by their paths, decoded by :func:`stack`."""
-    labels = np.repeat(np.arange(len(classes)), [len(part) for part in classes.values()])
-    paths = [path for part in classes.values() for path in part]
-    every = stack(paths, size, channels, crop)
-    return ImageSet(every, labels.astype(np.int64), tuple(classes))
 
 
 def stack(
