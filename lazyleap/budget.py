@@ -26,7 +26,7 @@ class Timing:
 
     ``plan``: what the loop would do; its ``iterations`` say where in a training an iteration is.
     ``bounds``: fractions of it at which what an iteration costs changes, as where a horizon grows.
-    Rounds of several settings are taken in turn, so that what else the machine does hits all.
+    :func:`in_turns` takes the rounds of several settings, so that other work hits all alike.
     """
 
     learner: Learner
@@ -63,10 +63,34 @@ class Timing:
         timed_step(self.learner, self.plan, progress, describe)
         return progress.cpu_seconds
 
-    @property
-    def seconds(self) -> float:
-        """The median of the rounds."""
-        return statistics.median(self.rounds)
+
+def in_turns(timings: Sequence[Timing], rounds: int, seconds: float) -> list[float]:
+    """CPU seconds of an iteration of each, as :func:`quiet` makes them of so many rounds.
+
+    Raises:
+        DivergedError: if an iteration is not finite.
+    """
+    for _ in range(rounds):
+        for one in timings:
+            one.measure(seconds)
+    return quiet([one.rounds for one in timings])
+
+
+def quiet(rounds: Sequence[Sequence[float]]) -> list[float]:
+    """What each setting takes on a machine without other work, of its times in the same rounds.
+
+    Other work slows a whole round down. A round's slowness is the median, over settings, of its
+    time to the setting's least; the median over rounds of the times without it counts. So one
+    setting gets its least time, and of several none has the luck of its own best round.
+    """
+    slow = [
+        statistics.median(one / min(setting) for one, setting in zip(those, rounds, strict=True))
+        for those in zip(*rounds, strict=True)
+    ]
+    return [
+        statistics.median(one / by for one, by in zip(setting, slow, strict=True))
+        for setting in rounds
+    ]
 
 
 def affordable(cpu_seconds: float, seconds: float) -> int:

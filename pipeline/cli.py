@@ -140,7 +140,7 @@ def budget(
     cpu_seconds: Annotated[float, typer.Option(min=1e-3, help="Of each training.")],
     grid: Grid = None,
     only: Only = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Of timing; the median counts.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Of timing, in turns.")] = 5,
     seconds: Annotated[float, typer.Option(min=0, help="Of a round, a setting, at least.")] = 1.0,
     json: Json = False,
 ) -> None:

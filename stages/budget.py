@@ -15,7 +15,7 @@ import torch
 import typer
 
 from lazyleap import registry
-from lazyleap.budget import Timing, affordable, alike, trained
+from lazyleap.budget import Timing, affordable, alike, in_turns, trained
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError, nearest
 from lazyleap.places import at, made
@@ -28,7 +28,7 @@ from stages.program import Params, Traceback, run
 
 CpuSeconds = Annotated[float, typer.Option(min=1e-3, help="of each training")]
 Only = Annotated[str, typer.Option(help="runs whose names match, such as '*-long-*'")]
-Rounds = Annotated[int, typer.Option(min=1, help="through all settings; the median counts")]
+Rounds = Annotated[int, typer.Option(min=1, help="through all settings, in turns")]
 Seconds = Annotated[float, typer.Option(min=0, help="of a round, a setting, at least")]
 
 
@@ -64,7 +64,7 @@ def share_out(
         params: the file, which is changed.
         cpu_seconds: of each training.
         only: patterns of run names, commas between them.
-        rounds: through all settings; the median counts.
+        rounds: through all settings, in turns; what slows a whole round down is left out.
         seconds: of a round, a setting, at least.
 
     Raises:
@@ -75,12 +75,10 @@ def share_out(
     torch.set_num_threads(settings.threads)
     groups = alike(chosen(settings, only))
     timings = [timing(group[0]) for group in groups]
-    for _ in range(rounds):
-        for one in timings:
-            one.measure(seconds)
+    taken = in_turns(timings, rounds, seconds)
     found = [
-        Share([one.name for one in group], affordable(cpu_seconds, it.seconds), 1000 * it.seconds)
-        for group, it in zip(groups, timings, strict=True)
+        Share([one.name for one in group], affordable(cpu_seconds, cost), 1000 * cost)
+        for group, cost in zip(groups, taken, strict=True)
     ]
     write(params, found)
     return found

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lazyleap.budget import Timing, affordable, alike
+from lazyleap.budget import Timing, affordable, alike, in_turns, quiet
 from lazyleap.errors import DivergedError, InputError
 from lazyleap.training.loop import Plan
 from tests.handmade import setting
@@ -44,12 +44,20 @@ def test_a_round_lasts_as_long_as_asked_and_leaves_out_the_first(monkeypatch):
     assert one.rounds == [pytest.approx(1 + (2 - 1) / 10)]  # a tenth of them are described
 
 
-def test_the_median_of_the_rounds_counts(monkeypatch):
-    one = timing(monkeypatch, [1.0] * 3 + [50.0] * 3 + [3.0] * 3)
-    for _ in range(3):
-        one.measure(0)
-    assert one.rounds == pytest.approx([1.1, 55, 3.3])
-    assert one.seconds == pytest.approx(3.3)
+def test_of_one_setting_the_least_round_counts(monkeypatch):
+    one = timing(monkeypatch, [3.0] * 3 + [50.0] * 3 + [1.0] * 3)
+    assert in_turns([one], rounds=3, seconds=0) == [pytest.approx(1.1)]
+    assert one.rounds == pytest.approx([3.3, 55, 1.1])
+
+
+def test_a_round_that_is_slow_for_all_says_nothing_of_any():
+    slow, costs = (1.0, 7.0, 2.5, 1.3), (4.0, 0.5, 1.0)
+    assert quiet([[cost * by for by in slow] for cost in costs]) == pytest.approx(costs)
+
+
+def test_what_hits_one_setting_in_one_round_does_not_count():
+    rounds = [[4.0, 8.0, 6.0], [1.0, 2.0, 15.0], [2.0, 4.0, 3.0]]  # slow by 1, 2, 1.5
+    assert quiet(rounds) == pytest.approx([4, 1, 2])
 
 
 def test_no_iteration_is_beyond_the_plan(monkeypatch):
