@@ -83,6 +83,8 @@ def fits(setting: Setting) -> None:
             estimator.teacher(problem, horizon)
         if hasattr(estimator, "points"):
             estimator.points(horizon)
+    if hasattr(estimator, "reach"):
+        estimator.reach(max(setting.horizons))
 
 
 def _absent(*arguments: Any) -> NoReturn:

@@ -47,6 +47,15 @@ class Listener:
         """Where it listens; InputError where that does not fit the horizon."""
         return points(self.listen, horizon)
 
+    def reach(self, horizon: int) -> None:
+        """Refuse points beyond the longest path there is, which :func:`points` would shorten.
+
+        Raises:
+            InputError: naming both.
+        """
+        if self.listen != "end" and _whole(self.listen)[-1] > horizon:
+            raise _no_end(self.listen, horizon)
+
 
 class Share(NamedTuple):
     """The outer loss that is taken at one point of the path, and its weight in the whole."""
@@ -73,6 +82,8 @@ def check_listen(listen: Listen) -> None:
 def points(listen: Listen, horizon: int) -> tuple[int, ...]:
     """The points of a path of ``horizon`` steps at which the outer loss is taken.
 
+    A path that is shorter, as while a horizon grows, is heard at its end for all points beyond it.
+
     Raises:
         InputError: unless they rise from 1 or more to the horizon: a step after the last of them
             would be heard by nobody.
@@ -82,11 +93,13 @@ def points(listen: Listen, horizon: int) -> tuple[int, ...]:
     found = _whole(listen)
     if found != sorted(set(found)) or found[0] < 1:
         raise InputError(f"listen {found}: wants 'end' or points of the path that rise from 1")
-    if found[-1] != horizon:
-        raise InputError(
-            f"listen {found}: the last point is the end of the path, horizon = {horizon}"
-        )
-    return tuple(found)
+    if found[-1] < horizon:
+        raise _no_end(found, horizon)
+    return tuple(sorted({min(point, horizon) for point in found}))
+
+
+def _no_end(found: Sequence[int] | str, horizon: int) -> InputError:
+    return InputError(f"listen {found}: the last point is the end of the path, horizon = {horizon}")
 
 
 def _whole(listen: Listen) -> list[int]:

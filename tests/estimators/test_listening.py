@@ -187,6 +187,16 @@ def test_a_last_point_elsewhere_than_the_end_is_refused_when_called(make):
         make(listen=[1, 3])(CASE.problem, CASE.theta(), CASE.tasks(K))
 
 
+@pytest.mark.parametrize("make", [Lazy, Exact, FirstOrder, Unrolled])
+def test_a_path_that_is_still_short_is_heard_at_its_end_for_the_points_beyond(make):
+    tasks = CASE.tasks(K)
+    long, short = (
+        make(listen=points)(CASE.problem, CASE.theta(), tasks) for points in ([1, 9, 12], [1, K])
+    )
+    for name, grad in short.grad.items():
+        assert torch.equal(long.grad[name], grad)
+
+
 @dataclass(frozen=True)
 class Whole:
     """A batch with a word of its own on how it is split."""
