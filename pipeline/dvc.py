@@ -2,7 +2,7 @@
 
 DVC's two flags matter: without ``--wait-for-lock`` neighbours fail on the repository's lock,
 without ``--single-item`` on stages that share an unchanged dependency. A chain of stages is one
-process, ``dvc repro --single-item A B C``, in that order: starting DVC costs about a CPU-second.
+call, ``dvc repro --single-item A B C``, in that order, of a process that has DVC loaded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from pipeline import leash, turn
+from pipeline import leash, turn, warm, workers
 from pipeline.outcomes import (
     BusyError,
     Outcome,
@@ -31,6 +31,7 @@ from pipeline.outcomes import (
     heading,
 )
 
+FLAGS = ("--wait-for-lock",)
 AT_WORK = Path(".dvc/tmp/rwlock")
 TAIL = 30  # lines of a failed stage that go with its error
 
@@ -58,6 +59,7 @@ class Chain:
         self.stages, self.timeout, self.flags = list(stages), timeout, tuple(flags)
         self.environment = environment or {}
         self._process: subprocess.Popen[str] | None = None
+        self._code: int | None = None  # of DVC, where its process is there for more
         self._ahead: str | None = None  # the next stage's first line, already read
 
     def follow(self, stage: str, emit: Callable[[str], object] = str) -> Outcome:
@@ -107,7 +109,8 @@ class Chain:
         if _stopping.is_set():
             raise StoppedError(stage, "not started, since the run was stopped")
         todo = self.stages[self.stages.index(stage) :]
-        self._process = _dvc(["repro", "--single-item", *self.flags, *todo], self.environment)
+        words = [*FLAGS, "repro", "--single-item", *self.flags, *todo]
+        self._process = workers.take(words, _environment(self.environment))
         _running.add(self._process)
         return self._process
 
@@ -138,13 +141,18 @@ class Chain:
             yield ahead
         stream: IO[str] = process.stdout  # type: ignore[assignment]
         for raw in stream:
+            if raw.startswith(warm.ENDED):
+                self._code = int(raw.removeprefix(warm.ENDED))
+                return
             if line := raw.rstrip():
                 yield line
 
     def _end(self, process: subprocess.Popen[str]) -> int:
-        code = process.wait()
+        code = process.wait() if self._code is None else self._code
         _running.discard(process)
-        self._process = self._ahead = None
+        if self._code is not None:
+            workers.give_back(process)
+        self._process = self._ahead = self._code = None
         return code
 
 
@@ -212,18 +220,22 @@ def _cut_off() -> bool:
 def _dvc(
     arguments: list[str], environment: dict[str, str], errors: int = subprocess.STDOUT
 ) -> subprocess.Popen[str]:
-    # The stages' own "python" must be this one, also when no virtual environment is active.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    own = {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1"}
     return leash.start(
-        [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments],
+        [sys.executable, "-m", "dvc", *FLAGS, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=errors,
         text=True,
         errors="replace",
-        env={**os.environ, **own, **environment},
+        env=_environment(environment),
     )
+
+
+def _environment(changes: dict[str, str]) -> dict[str, str]:
+    # The stages' own "python" must be this one, also when no virtual environment is active.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    own = {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1"}
+    return {**os.environ, **own, **changes}
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

@@ -29,6 +29,7 @@ from pipeline.outcomes import (
 from pipeline.plan import Limits, Plan, plan
 from pipeline.services import drop_missed, gpu_slot, note_process, publish
 from pipeline.states import brought, error_of, failed, word
+from pipeline.workers import kept
 
 
 def may_help(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
@@ -113,7 +114,7 @@ def grid_flow(
     """
     chosen, limits = plan(grid, only), Limits.of(max_seconds, timeout)
     note_process()
-    with turn.turn(chosen.grid, get_run_logger().info), chosen.described():
+    with turn.turn(chosen.grid, get_run_logger().info), chosen.described(), kept():
         drop_missed()
         return _bring(chosen, jobs, limits)
 

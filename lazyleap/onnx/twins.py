@@ -25,7 +25,12 @@ def rounding(single: ModelProto, double: ModelProto) -> float:
     In units of the largest weight of each tensor. Infinite if anything else differs than that one
     computes in float32 and the other in float64: an operation, its order, an attribute, a name.
     """
-    return _difference(single, _retyped(double, TensorProto.DOUBLE, TensorProto.FLOAT))
+    return _difference(single, narrowed(double))
+
+
+def narrowed(double: ModelProto) -> ModelProto:
+    """The same graph in float32, its weights rounded."""
+    return _retyped(double, TensorProto.DOUBLE, TensorProto.FLOAT)
 
 
 def widened(single: ModelProto) -> ModelProto:

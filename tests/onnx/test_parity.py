@@ -200,11 +200,19 @@ def other_operation(model: ModelProto) -> ModelProto:
 
 @pytest.mark.parametrize("mutate", [weight, other_operation])
 def test_a_file_that_is_not_the_graph_that_was_checked_is_found_out(monkeypatch, mutate):
-    for module in (learner, ordinary):
-        patched(monkeypatch, module, "export", only_single(mutate))
+    patched(monkeypatch, learner, "export", only_single(mutate))
     model = learned("maml", size=16)
     _, checks = fewshot.files(model, feeds(model))
-    assert failed(checks) == {("adapt.onnx", "weights"), ("model.onnx", "weights")}
+    assert failed(checks) == {("adapt.onnx", "weights")}
+
+
+@pytest.mark.parametrize("mutate", [weight, other_operation])
+def test_a_network_that_is_not_the_graph_that_was_checked_is_found_out(monkeypatch, mutate):
+    patched(monkeypatch, twins, "narrowed", mutate)
+    images = [np.random.default_rng(0).random((3, 1, 16, 16), np.float32)]
+    net = network("conv4-batch-pool", size=16)
+    _, checks = proofs.network("model.onnx", net, (1, 16, 16), images, ("logits",))
+    assert failed(checks) == {("model.onnx", "weights")}
 
 
 def test_a_right_network_passes_and_a_wrong_one_is_found_out(monkeypatch):

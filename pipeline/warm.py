@@ -1,0 +1,211 @@
+"""DVC and the stages it runs, forked from one process that has their libraries loaded already.
+
+A job is a line on stdin, ``{"arguments": [..], "environment": {..}}``; after each comes a line
+:data:`ENDED` with the exit code. :mod:`pipeline.workers` starts this file and hands out the jobs.
+
+Starting DVC costs half a CPU second, PyTorch one and a half, its ONNX exporter two more, three
+stages a setting. Here each is paid once. A job is a fork that becomes DVC; where that would start
+``python -m stages.NAME ..`` it asks this process for one more fork, which becomes the stage. DVC
+itself could not: it has threads, and of those a fork keeps the locks alone.
+
+What a kind of stage needs is loaded when one comes for the second time, so that what is done once
+costs no more than ever. Loaded are libraries, no module of the project's: a stage reads the code as
+it is when it begins.
+Where a GPU is, nothing of torch is loaded beforehand, since CUDA does not survive a fork.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import runpy
+import select
+import shlex
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+ENDED = "lazyleap: a chain of stages ended with "
+PAUSE = 0.02  # seconds between looking whether a stage has ended
+GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+# A stage as dvc.yaml writes it: words and what stands in single quotes, nothing for a shell to do.
+_STAGE = re.compile(r"python -m stages\.\w+(?: (?:'[^']*'|[\w./:@%+=,-]+))*")
+
+DVC = ("dvc.cli", "dvc.commands.repro", "dvc.repo.reproduce", "dvc.stage.run")
+USUAL = (
+    *("torch", "numpy", "pandas", "scipy.stats", "pydantic", "typer", "yaml", "safetensors.torch"),
+    "torch.utils.tensorboard",
+)
+EXPORTER = (
+    *("onnx.reference", "torch.onnx", "torch._dynamo", "torch.export._trace"),
+    "onnxscript.function_libs.torch_lib.ops",
+)
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("validate", "prepare", "surrogate", "target", "train", "report"), USUAL),
+    **dict.fromkeys(("evaluate", "fidelity"), USUAL),
+    "export": (*USUAL, *EXPORTER),
+}
+
+Program = Callable[[], int]
+_seen: set[str] = set()  # the kinds of stages there were
+_told: list[int] = []  # the signals that came while DVC was at work
+
+
+def main() -> int:
+    """Do the jobs; in a fork, be what it is for."""
+    jobs = _jobs()
+    while line := _next(jobs):
+        done = _serve(json.loads(line))
+        if not isinstance(done, int):
+            jobs.close()
+            return done()
+        if done < 0:  # killed: so is this process, and the group by its leash
+            os.kill(os.getpid(), signal.SIGKILL)
+        if _told:
+            return done
+        print(f"\n{ENDED}{done}", flush=True)
+    return 0
+
+
+def _jobs() -> IO[str]:
+    """The standard input, which DVC and the stages do not get."""
+    jobs = os.fdopen(os.dup(0))
+    with Path(os.devnull).open() as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return jobs
+
+
+def _next(jobs: IO[str]) -> str:
+    """Wait for a job; a signal ends this process here, and nowhere else."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    line = jobs.readline()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _go_on)
+    return line
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def _go_on(number: int, _frame: FrameType | None) -> None:
+    """DVC and the stage are told the same; when they end, so does this process."""
+    _told.append(number)
+
+
+def _serve(job: dict[str, Any]) -> Program | int:
+    """Do a job and say DVC's exit code; in a fork, what that is to run."""
+    _load(DVC)
+    ours, theirs = socket.socketpair()
+    pid = _fork()
+    if not pid:
+        ours.close()
+        return partial(_be_dvc, job, theirs)
+    theirs.close()
+    with ours, ours.makefile() as requests:
+        while line := requests.readline():
+            request = json.loads(line)
+            _expect(request["words"][0])
+            stage = _fork()
+            if not stage:
+                return partial(_be_stage, request)
+            if (code := _wait(stage, ours)) is None:
+                break  # DVC is gone
+            ours.sendall(f"{code}\n".encode())
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _expect(stage: str) -> None:
+    """Load what it needs, if there was one of its kind."""
+    if stage in _seen and not any(map(os.path.exists, GPUS)):
+        _load(LIBRARIES.get(stage, ()))
+    _seen.add(stage)
+
+
+def _load(names: tuple[str, ...]) -> None:
+    for name in names:
+        with suppress(ImportError):  # a stage that needs it will say so
+            import_module(name)
+
+
+def _fork() -> int:
+    """As ``os.fork``; the fork has a new process's signal handlers."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if not pid:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return pid
+
+
+def _wait(stage: int, dvc: socket.socket) -> int | None:
+    """A shell's exit code of the stage; None if DVC ends first, which only a kill makes it do."""
+    while True:
+        pid, status = os.waitpid(stage, os.WNOHANG)
+        if pid:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+        if select.select([dvc], [], [], PAUSE)[0]:
+            return None
+
+
+def _be_stage(request: dict[str, Any]) -> int:
+    """``python -m stages.NAME ..``."""
+    name, *arguments = request["words"]
+    _be(request["environment"], [name, *arguments])
+    os.chdir(request["folder"])
+    runpy.run_module(f"stages.{name}", run_name="__main__", alter_sys=True)
+    return 0
+
+
+def _be_dvc(job: dict[str, Any], starter: socket.socket) -> int:
+    """``python -m dvc ..``, whose stages are forked elsewhere."""
+    import dvc.__main__  # one place names it, and this process may never get here
+    import dvc.stage.run
+    from dvc.cli import main as dvc_main
+
+    _be(job["environment"], [str(dvc.__main__.__file__), *job["arguments"]])
+    shell = dvc.stage.run._run
+    dvc.stage.run._run = partial(_run, shell, starter)
+    return int(dvc_main(job["arguments"]))
+
+
+def _be(environment: dict[str, str], words: list[str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = words
+
+
+def _run(
+    shell: Callable[..., None], starter: socket.socket, executable: str, cmd: str, /, **options: Any
+) -> None:
+    """Instead of DVC's own, which starts a shell: a stage by the fork, another command as ever."""
+    from dvc.stage.exceptions import StageCmdFailedError
+
+    if not _STAGE.fullmatch(cmd):
+        shell(executable, cmd, **options)
+        return
+    words = shlex.split(cmd.removeprefix("python -m stages."))
+    request = {"words": words, "folder": options["cwd"], "environment": options["env"]}
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the stage answers to it
+    try:
+        starter.sendall((json.dumps(request) + "\n").encode())
+        code = int(starter.makefile().readline() or 128 + signal.SIGKILL)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if code:
+        raise StageCmdFailedError(cmd, code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
