@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ os.environ["DO_NOT_TRACK"] = "1"
 OF_MAKE = ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL", "ARGS")  # of the one around us
 for name in ("PREFECT_API_URL", "PREFECT_PROFILE", "LAZYLEAP_MAX_SECONDS", *OF_MAKE):
     os.environ.pop(name, None)
+# A shell's background jobs ignore it, and so would every program that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure() -> None:

@@ -25,6 +25,7 @@ LEAST = (("--rounds 3", ""), ("--out docs/results/", "--rounds 1 --horizons 1,2 
 SMALL = (("--episodes 600", "--episodes 2"), ("--episodes 300", "--episodes 2"))
 NEW = 'export PYTHONPATH="$PWD"; mkdir -p ../new && cd ../new'
 RECORDED = "git checkout -q -- params.yaml dvc.lock && dvc repro -q"  # whatever was tried since
+TRIED_OUT = "rm -rf grids/mine grids/mine-*"  # whose stages may not all have run
 MINE = "lazyleap grid new mine"
 ANEW = f"{MINE} && rm -rf grids/mine-tuning grids/mine-confirmation"
 TUNED = f"{ANEW} && lazyleap study tune mine --outer 0.001,0.003 && lazyleap run --grid mine-tuning"
@@ -80,7 +81,7 @@ RULES = (
     Rule(
         r"dvc exp apply",
         (("apply", "apply tried"),),
-        before=f"dvc exp run -n tried -S {SHOWN}",
+        before=f"{TRIED_OUT}; dvc exp run -n tried -S {SHOWN}",
     ),
     Rule(r"dvc (metrics|plots) show"),
     Rule(
@@ -93,7 +94,7 @@ RULES = (
     Rule(r"dvc remote add -d NAME URL", (("NAME URL", "-f store ../store"),)),
     Rule(
         r"dvc (push --run-cache|pull( --allow-missing)?)",
-        before="dvc remote add -f -d store ../store",
+        before=f"{TRIED_OUT}; dvc remote add -f -d store ../store",
     ),
     Rule(r"git (checkout dvc\.lock|status|diff dvc\.lock)"),
     Rule(r"dvc status"),
