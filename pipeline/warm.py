@@ -16,6 +16,8 @@ Where a GPU is, nothing of torch is loaded beforehand, since CUDA does not survi
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import re
@@ -25,13 +27,16 @@ import shlex
 import signal
 import socket
 import sys
+import threading
+import traceback
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 ENDED = "lazyleap: a chain of stages ended with "
 PAUSE = 0.02  # seconds between looking whether a stage has ended
@@ -55,7 +60,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 }
 
 Program = Callable[[], int]
-_seen: set[str] = set()  # the kinds of stages there were
+_seen: Counter[str] = Counter()  # the stages there were, by kind
 _told: list[int] = []  # the signals that came while DVC was at work
 
 
@@ -66,13 +71,38 @@ def main() -> int:
         done = _serve(json.loads(line))
         if not isinstance(done, int):
             jobs.close()
-            return done()
+            _end(done)
         if done < 0:  # killed: so is this process, and the group by its leash
             os.kill(os.getpid(), signal.SIGKILL)
         if _told:
             return done
         print(f"\n{ENDED}{done}", flush=True)
     return 0
+
+
+def _end(program: Program) -> NoReturn:
+    """Run it and leave as Python does, but for taking apart all that was loaded, which is shared.
+
+    That would touch, and so copy, hundreds of megabytes: a CPU second for each stage.
+    """
+    code: Any = 1
+    try:
+        code = program()
+    except SystemExit as end:
+        code = end.code
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+        traceback.print_exc()
+    except BaseException:
+        traceback.print_exc()
+    if not isinstance(code, int | None):  # a sentence
+        print(code, file=sys.stderr)
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as Python does
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
 
 
 def _jobs() -> IO[str]:
@@ -104,7 +134,8 @@ def _go_on(number: int, _frame: FrameType | None) -> None:
 
 def _serve(job: dict[str, Any]) -> Program | int:
     """Do a job and say DVC's exit code; in a fork, what that is to run."""
-    _load(DVC)
+    if DVC[0] not in sys.modules:
+        _load(DVC)
     ours, theirs = socket.socketpair()
     pid = _fork()
     if not pid:
@@ -125,16 +156,18 @@ def _serve(job: dict[str, Any]) -> Program | int:
 
 
 def _expect(stage: str) -> None:
-    """Load what it needs, if there was one of its kind."""
-    if stage in _seen and not any(map(os.path.exists, GPUS)):
+    """Load what it needs when the second of its kind comes."""
+    _seen[stage] += 1
+    if _seen[stage] == 2 and not any(map(os.path.exists, GPUS)):
         _load(LIBRARIES.get(stage, ()))
-    _seen.add(stage)
 
 
 def _load(names: tuple[str, ...]) -> None:
     for name in names:
         with suppress(ImportError):  # a stage that needs it will say so
             import_module(name)
+    gc.collect()
+    gc.freeze()  # a fork that looked for garbage among them would copy them
 
 
 def _fork() -> int:
