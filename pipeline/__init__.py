@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+import stages  # noqa: F401  # an interrupt is one sentence from here on
 from pipeline import project
 
 _CHOSEN = ("PREFECT_API_URL", "PREFECT_HOME", "PREFECT_PROFILE")

@@ -28,7 +28,6 @@ import signal
 import socket
 import sys
 import threading
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -90,11 +89,10 @@ def _end(program: Program) -> NoReturn:
         code = program()
     except SystemExit as end:
         code = end.code
-    except KeyboardInterrupt:
-        code = 128 + signal.SIGINT
-        traceback.print_exc()
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        if isinstance(error, KeyboardInterrupt):
+            code = 128 + signal.SIGINT
     if not isinstance(code, int | None):  # a sentence
         print(code, file=sys.stderr)
         code = 1
