@@ -73,13 +73,19 @@ def test_a_constant_horizon_is_one(tmp_path):
         ({"growth": []}, r"runs\.run\.growth"),
         ({"growth": 3}, r"runs\.run\.growth"),
         ({"growth": [[0.5, 1]], "leaps": 2}, r"^.*runs\.run: .*2"),
-        ({"growth": [[0.5, 1]], "listen": [2, 4]}, r"^.*runs\.run: .*listen"),
+        ({"growth": [[0.5, 1]], "listen": [2, 3]}, r"^.*runs\.run: .*listen"),
+        ({"growth": [[0.5, 1]], "listen": [2, 5]}, r"^.*runs\.run: .*listen"),
     ],
     ids=str,
 )
 def test_what_does_not_grow_or_fit_is_refused(run, words, tmp_path):
     with pytest.raises(InputError, match=words):
         made(tmp_path, **LAZY, **run)
+
+
+def test_points_beyond_a_path_that_is_still_short_fit(tmp_path):
+    found = made(tmp_path, **LAZY, growth=[[0.5, 1]], listen=[2, 4])
+    assert [found.make_estimator().points(k) for k in found.horizons] == [(1,), (2, 4)]
 
 
 def test_nothing_is_looked_ahead_by_a_baseline(tmp_path):
