@@ -10,8 +10,7 @@ itself could not: it has threads, and of those a fork keeps the locks alone.
 
 What a kind of stage needs is loaded when one comes for the second time, so that what is done once
 costs no more than ever. Loaded are libraries, no module of the project's: a stage reads the code as
-it is when it begins.
-Where a GPU is, nothing of torch is loaded beforehand, since CUDA does not survive a fork.
+it is when it begins. Where a GPU is nothing is loaded for stages: CUDA does not survive a fork.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
@@ -52,11 +51,7 @@ EXPORTER = (
     *("onnx.reference", "torch.onnx", "torch._dynamo", "torch.export._trace"),
     "onnxscript.function_libs.torch_lib.ops",
 )
-LIBRARIES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("validate", "prepare", "surrogate", "target", "train", "report"), USUAL),
-    **dict.fromkeys(("evaluate", "fidelity"), USUAL),
-    "export": (*USUAL, *EXPORTER),
-}
+LIBRARIES = {"export": (*USUAL, *EXPORTER)}  # of the stages that need more than usual
 
 Program = Callable[[], int]
 _seen: Counter[str] = Counter()  # the stages there were, by kind
@@ -132,8 +127,7 @@ def _go_on(number: int, _frame: FrameType | None) -> None:
 
 def _serve(job: dict[str, Any]) -> Program | int:
     """Do a job and say DVC's exit code; in a fork, what that is to run."""
-    if DVC[0] not in sys.modules:
-        _load(DVC)
+    _load(DVC)
     ours, theirs = socket.socketpair()
     pid = _fork()
     if not pid:
@@ -156,10 +150,11 @@ def _serve(job: dict[str, Any]) -> Program | int:
 def _expect(stage: str) -> None:
     """Load what it needs when the second of its kind comes."""
     _seen[stage] += 1
-    if _seen[stage] == 2 and not any(map(os.path.exists, GPUS)):
-        _load(LIBRARIES.get(stage, ()))
+    if _seen[stage] > 1 and not any(map(os.path.exists, GPUS)):
+        _load(LIBRARIES.get(stage, USUAL))
 
 
+@cache
 def _load(names: tuple[str, ...]) -> None:
     for name in names:
         with suppress(ImportError):  # a stage that needs it will say so
@@ -201,7 +196,7 @@ def _be_stage(request: dict[str, Any]) -> int:
 
 def _be_dvc(job: dict[str, Any], starter: socket.socket) -> int:
     """``python -m dvc ..``, whose stages are forked elsewhere."""
-    import dvc.__main__  # one place names it, and this process may never get here
+    import dvc.__main__  # in the fork alone: whoever imports this file gets no DVC with it
     import dvc.stage.run
     from dvc.cli import main as dvc_main
 

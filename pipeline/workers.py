@@ -33,9 +33,7 @@ def kept() -> Iterator[None]:
     finally:
         with _lock:
             _keepers -= 1
-            leaving = [] if _keepers else _idle.copy()
-            _idle[len(_idle) - len(leaving) :] = []
-        for process in leaving:
+        while not _keepers and (process := _pop()):
             _dismiss(process)
 
 

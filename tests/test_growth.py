@@ -62,6 +62,9 @@ def test_a_constant_horizon_is_one(tmp_path):
     assert "growth" not in found.chosen()
 
 
+END = "the last point is the end of the path, horizon = 4"
+
+
 @pytest.mark.parametrize(
     ("run", "words"),
     [
@@ -73,8 +76,9 @@ def test_a_constant_horizon_is_one(tmp_path):
         ({"growth": []}, r"runs\.run\.growth"),
         ({"growth": 3}, r"runs\.run\.growth"),
         ({"growth": [[0.5, 1]], "leaps": 2}, r"^.*runs\.run: .*2"),
-        ({"growth": [[0.5, 1]], "listen": [2, 3]}, r"^.*runs\.run: .*listen"),
-        ({"growth": [[0.5, 1]], "listen": [2, 5]}, r"^.*runs\.run: .*listen"),
+        ({"growth": [[0.5, 1]], "listen": [2, 3]}, rf"runs\.run: listen \[2, 3\]: {END}"),
+        ({"growth": [[0.5, 1]], "listen": [2, 5]}, rf"runs\.run: listen \[2, 5\]: {END}"),
+        ({"listen": [2, 5]}, rf"runs\.run: listen \[2, 5\]: {END}"),
     ],
     ids=str,
 )

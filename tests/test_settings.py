@@ -92,18 +92,6 @@ CASES = {
         lambda p: p["runs"][RUN].update(listen=[3, 9]),
         f"runs.{RUN}: listen [3, 9]: the last point is the end of the path, horizon = 10",
     ),
-    "points that no path reaches": (
-        lambda p: p["runs"][RUN].update(listen=[3, 12]),
-        f"runs.{RUN}: listen [3, 12]: the last point is the end of the path, horizon = 10",
-    ),
-    "points that end before a growing path does": (
-        lambda p: p["runs"][RUN].update(listen=[3, 5], growth=[[0.5, 5]]),
-        f"runs.{RUN}: listen [3, 5]: the last point is the end of the path, horizon = 10",
-    ),
-    "points that no growing path reaches": (
-        lambda p: p["runs"][RUN].update(listen=[3, 12], growth=[[0.5, 5]]),
-        f"runs.{RUN}: listen [3, 12]: the last point is the end of the path, horizon = 10",
-    ),
     "points of another kind": (
         lambda p: p["estimators"]["exact"].update(listen="begin"),
         "estimators.exact.listen: ",
