@@ -37,7 +37,8 @@ def test_a_cost_benchmark_writes_ratios_memory_and_drawings(name, tmp_path):
 
 
 def test_meta_gradients_are_compared_after_they_agree(tmp_path):
-    words = ("--rounds", "2", "--horizons", "1,3", "--width", "2", "--out", str(tmp_path))
+    # 29 steps lie between them: the machine may stumble over fewer
+    words = ("--rounds", "2", "--horizons", "1,30", "--width", "2", "--out", str(tmp_path))
     subprocess.run([sys.executable, "-m", "benchmarks.peers", *words], cwd=ROOT, check=True)
     table = pd.read_csv(tmp_path / "peers.csv").set_index(["who", "pixels", "horizon"])
     assert {pixels for _, pixels, _ in table.index} == {28, 84}
