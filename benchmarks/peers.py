@@ -6,8 +6,8 @@ The problem is few-shot learning as everybody runs it: Conv-4 with 64 channels, 
 queries a class, four tasks. First all exact gradients must agree in float64. Then all take turns in
 one process and one thread, in another order each round; a ratio is to the fastest exact rival *in
 the same round*, so that what else the machine does falls on all alike. The floor of a student's
-step is the time of its multiplications at the rate of a large matrix product, measured in the same
-rounds. Memory is that of a process of its own for each.
+step is the time of its multiplications at the rate of a large matrix product or convolution, the
+faster of the two, measured in the same rounds. Memory is that of a process of its own for each.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import pandas as pd
 import torch
 import typer
 import vl_convert
+from torch.nn.functional import conv2d
 
 from benchmarks import rivals
 from benchmarks.contest import (
@@ -86,8 +87,8 @@ def times(
     names = [*OURS, *rivals.importable()]
     cells = [(n, k) for k in ks for n in names if k <= LONGEST.get(n, k) and not _few(n, k)]
     steps = [step_of(cell, size) for cell in cells]
-    seconds, rates = turns(steps, rounds, deadline)
-    return rows(cells, seconds, size), floors(cells, seconds, rates, size)
+    seconds, paces = turns(steps, rounds, deadline)
+    return rows(cells, seconds, size), floors(cells, seconds, paces, size)
 
 
 def _few(name: str, k: int) -> bool:
@@ -98,21 +99,38 @@ Seconds = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def turns(steps: Sequence[Step], rounds: int, deadline: float) -> tuple[Seconds, Seconds]:
-    """CPU seconds ``[rounds, steps]``, and of a large matrix product; the first is not counted.
+    """CPU seconds ``[rounds, steps]``, and of an operation at best; the first is not counted.
 
     Of the rounds one at least, and no further one after the ``deadline``.
     """
     chance = np.random.default_rng(0)
-    found, products = np.zeros((rounds + 1, len(steps))), np.zeros(rounds + 1)
-    square = torch.randn(1024, 1024)
+    found, paces = np.zeros((rounds + 1, len(steps))), np.zeros(rounds + 1)
+    large = large_work()
     for turn in range(rounds + 1):
-        products[turn] = _clocked(lambda: [square @ square for _ in range(8)]) / 8
+        paces[turn] = min(_clocked(one) / flops for one, flops in large)
         for place in chance.permutation(len(steps)):
             found[turn, place] = _clocked(steps[place])
         print(f"round {turn} of {rounds}", file=sys.stderr, flush=True)
         if turn and time.monotonic() > deadline:
             break
-    return found[1 : turn + 1], products[1 : turn + 1]
+    return found[1 : turn + 1], paces[1 : turn + 1]
+
+
+def large_work() -> list[tuple[Step, float]]:
+    """What this machine does at its best rate, and how many multiplications and additions it is.
+
+    Two, since a processor can be slow at one of them in the library at hand.
+    """
+    square, side, channels = torch.randn(1024, 1024), 28, 64
+    images = torch.randn(64, channels, side, side).to(memory_format=torch.channels_last)
+    kernel = torch.randn(channels, channels, 3, 3).to(memory_format=torch.channels_last)
+    return [
+        (lambda: [square @ square for _ in range(8)], 8 * 2 * 1024**3),
+        (
+            lambda: [conv2d(images, kernel, padding=1) for _ in range(8)],
+            8 * 2 * len(images) * side**2 * 9 * channels**2,
+        ),
+    ]
 
 
 def _clocked(step: Step) -> float:
@@ -140,9 +158,7 @@ def _base(name: str) -> bool:
     return name not in OURS and name != CHECKPOINTED
 
 
-def floors(
-    cells: Sequence[Cell], seconds: Seconds, products: Seconds, size: Size
-) -> dict[str, float]:
+def floors(cells: Sequence[Cell], seconds: Seconds, paces: Seconds, size: Size) -> dict[str, float]:
     """A student's step over its floor: what the longest horizon takes more than the shortest."""
     ks = sorted({k for _, k in cells})
     name = "lazyleap lazy"
@@ -150,7 +166,7 @@ def floors(
         return {}
     first, last = (seconds[:, cells.index((name, k))] for k in (ks[0], ks[-1]))
     step = (last - first) / (ks[-1] - ks[0]) / TASKS
-    floor = operations(size) / (2 * 1024**3 / products)
+    floor = operations(size) * paces
     return {
         "step_ms": float(np.median(step)) * 1e3,
         "floor_ms": float(np.median(floor)) * 1e3,

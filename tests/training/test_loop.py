@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -173,6 +176,15 @@ def test_seconds_are_those_of_the_steps_alone(monkeypatch):
     assert (found.wall_seconds, found.cpu_seconds) == (14, 28)
     assert watching.logged[0][1]["cost/seconds"] == 1
     assert 10 < found.peak_memory_mib < 1e5
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="elsewhere it is handed down")
+def test_the_peak_memory_of_a_large_process_is_not_that_of_one_it_starts():
+    code = "from lazyleap.training.loop import peak_memory_mib; print(peak_memory_mib())"
+    held = bytearray(700 * 2**20)
+    assert loop.peak_memory_mib() > len(held) / 2**20
+    started = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert float(started.stdout) < 600
 
 
 class Drawing(Counter):
