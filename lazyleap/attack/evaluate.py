@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from lazyleap.algorithms.meta_attack import LOSSES
 from lazyleap.attack.attempt import Search
 from lazyleap.attack.campaign import attack_targets, curve, items, shown, summary, triplets
 from lazyleap.attack.chosen import Chosen
@@ -40,6 +41,8 @@ def search(setting: Setting, theta: Tree, data: Prepared) -> Search:
     options = setting.algorithm_options
     if issubclass(setting.algorithm_class, Adapts):
         forward = functional(predictor(setting, data.info))
-        return Predicted(forward=forward, theta=theta, **options.search.model_dump())
+        _, distance = LOSSES[options.loss]
+        asked = options.search.model_dump()
+        return Predicted(forward=forward, theta=theta, distance=distance, **asked)
     found: Search = setting.algorithm_class(**options.model_dump())
     return found

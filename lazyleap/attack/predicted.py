@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lazyleap.algorithms.meta_attack import Distance, cosine_distances, squared_errors
 from lazyleap.attack.attempt import Attempt, Outcome
 from lazyleap.attack.estimates import central_differences
 from lazyleap.attack.goals import Goal
 from lazyleap.attack.limits import Limit
 from lazyleap.attack.oracle import Oracle
+from lazyleap.attack.pairs import unit
 from lazyleap.bilevel import gradient
 from lazyleap.errors import DivergedError, InputError
 from lazyleap.trees import Tree, add, detach
@@ -29,7 +31,7 @@ class Predicted:
     At steps 0, m, 2m, ... the objective's gradient is measured by central differences on the q
     coordinates where the map is largest, divided by its largest absolute value (as the predictor's
     training pairs are), and the image's own copy phi of theta, kept from one such step to the
-    next, takes gradient steps on the mean squared error there. The other steps take phi's map as
+    next, takes gradient steps on the ``distance`` there. The other steps take phi's map as
     it is. A step costs one query, and 2q more where it measures. Where all measured values are 0
     phi stays as it is and the map serves; a phi that fine-tuning makes diverge is theta again
     (ours), and only if the first one takes every image's is the rate an error.
@@ -53,6 +55,8 @@ class Predicted:
             the step that measured them, as their program does.
         follow: a step goes along this many of the map's largest entries and leaves the other
             pixels where they are, as their program does with q; None: along all of them.
+        distance: what fine-tuning makes small, of maps and measured values ``[n, q]``: that of
+            meta-training.
         copies: predictors held at once. Memory: about ``3 copies`` times theta and the
             activations of as many images.
     """
@@ -68,6 +72,7 @@ class Predicted:
     keep_measured: bool
     follow: int | None = None
     copies: int = 64
+    distance: Distance = squared_errors
 
     def run(
         self,
@@ -125,7 +130,8 @@ class Predicted:
         phi = self._finetune(phi, images, places, targets, largest > 0)
         phi, maps = self._restart(phi, images, first)
         if self.keep_measured:
-            flat = maps.flatten(1)
+            # one that learned directions alone has any length; measured values have 1 at most
+            flat = (unit(maps) if self.distance is cosine_distances else maps).flatten(1)
             values = torch.where(largest > 0, targets, flat.gather(1, places))
             maps = flat.scatter(1, places, values).view_as(images)
         return phi, maps
@@ -151,7 +157,7 @@ class Predicted:
     ) -> Tree:
         def loss(copies: Tree) -> Tensor:
             maps = self._maps(copies, images).flatten(1).gather(1, places)
-            return ((maps - targets).square() * tell).mean(1).sum()  # each copy has its own loss
+            return (self.distance(maps, targets) * tell[:, 0]).sum()  # each copy has its own loss
 
         for _ in range(self.finetune_steps):
             phi = add(phi, gradient(loss, phi), -self.finetune_lr)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from lazyleap.algorithms import MAML
+from lazyleap.algorithms.meta_attack import squared_error
 from lazyleap.attack.chosen import Chosen, goal, others
 from lazyleap.attack.network import predictor
 from lazyleap.attack.options import AttackTraining, task
@@ -151,7 +152,7 @@ def _score(problem: MAML, tasks: list[Task], theta: Tree) -> Metrics:
                 phi = step(problem, phi, theta, batch)
             maps = problem.predict(phi, theta, one.outer.inputs)
             found.append(cosines(maps, one.outer.targets))
-            errors.append(float(problem.loss(maps, one.outer.targets)))
+            errors.append(float(squared_error(maps, one.outer.targets)))
     score = interval(torch.cat(found).double().cpu().numpy(), (-1, 1))
     return validated(score, 0.0) | {"validation/squared_error": sum(errors) / len(errors)}
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from lazyleap.algorithms.meta_attack import cosine_distances, squared_errors
 from lazyleap.attack.goals import Goal
 from lazyleap.attack.limits import Limit
 from lazyleap.attack.oracle import Oracle
@@ -48,7 +51,10 @@ def differences(x, places, label, targeted, h):
 def finetuned(phi, x, places, targets, options):
     for _ in range(options.finetune_steps):
         leaves = {n: p.clone().requires_grad_() for n, p in phi.items()}
-        error = (predictor(leaves, x[None]).view(-1)[places] - targets).square().mean()
+        values = predictor(leaves, x[None]).view(-1)[places]
+        error = (values - targets).square().mean()
+        if options.distance is cosine_distances:
+            error = -(values @ targets) / (values @ values).sqrt() / targets.norm()
         grads = torch.autograd.grad(error, list(leaves.values()))
         phi = {n: p - options.finetune_lr * g for (n, p), g in zip(phi.items(), grads, strict=True)}
     return phi
@@ -70,6 +76,8 @@ def reference(options, clean, label, targeted, limit, budget):
             phi = finetuned(phi, x, places, targets, options)
             found = predictor(phi, x[None])[0].clone()
             if options.keep_measured:
+                if options.distance is cosine_distances:
+                    found = found / found.abs().max()
                 found.view(-1)[places] = targets
         if options.follow is not None:
             smallest = found.abs().view(-1).argsort()[: SIZE - options.follow]
@@ -87,13 +95,15 @@ def reference(options, clean, label, targeted, limit, budget):
     return x, margin(x, label, targeted) < 0, queries
 
 
+@pytest.mark.parametrize("distance", [squared_errors, cosine_distances])
 @pytest.mark.parametrize("follow", [None, 9])
 @pytest.mark.parametrize("keep", [True, False], ids=["measured", "map"])
 @pytest.mark.parametrize("aim", ["untargeted", "targeted"])
 @pytest.mark.parametrize("norm", LIMITS)
-def test_it_is_the_attack_written_down_again(norm, aim, keep, follow) -> None:
+def test_it_is_the_attack_written_down_again(norm, aim, keep, follow, distance) -> None:
     step = {"l2": 0.15, "linf": 0.03}[norm]
     options = predicted(norm, keep_measured=keep, follow=follow, every=2, coordinates=6, step=step)
+    options = replace(options, distance=distance)
     found, *_ = attack(options, norm, aim=aim, budget=120)
     goal = goals(images())[aim]
     for i, clean in enumerate(images()):

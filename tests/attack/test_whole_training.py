@@ -15,7 +15,7 @@ from lazyleap.attack.chosen import Chosen
 from lazyleap.classifiers import store
 from tests.handmade import CPU, float64, images, prepared, setting, trained
 from tests.oracles import episodes as oracle
-from tests.oracles.networks import mlp, predictor, squared_error
+from tests.oracles.networks import cosine_distance, mlp, predictor, squared_error
 from tests.oracles.outer import Descent
 from tests.oracles.surrogates import cosine, error, slope
 from tests.reference import Plain, assert_same
@@ -34,6 +34,7 @@ class Way:
     outer: dict[str, Any]
     momentum: float = 0.0
     goal: str = "untargeted"
+    loss: str = "squared_error"
 
 
 ADAM = {"optimizer": "adam", "lr": 0.003, "schedule": "cosine", "clip_norm": None}
@@ -52,7 +53,9 @@ WAYS = {
         oracle.reptile,
         ADAM | {"optimizer": "sgd", "lr": 1.0},
     ),
+    "lazy, cosine": Way(LAZY, oracle.lazy(0), ADAM, loss="cosine"),
 }
+LOSSES = {"squared_error": squared_error, "cosine": cosine_distance}
 
 
 def project(folder, way: Way):
@@ -64,7 +67,7 @@ def project(folder, way: Way):
         task["training"].update(SIZES, goal=way.goal)
         task["training"].update(meta_iterations=ITERATIONS, validate_every=EVERY)
         options = params["algorithms"]["meta_attack"]
-        options.update(inner_lr=RATE, momentum=way.momentum, outer=way.outer)
+        options.update(inner_lr=RATE, momentum=way.momentum, outer=way.outer, loss=way.loss)
         (any_surrogate, *_) = params["surrogates"].values()
         params["surrogates"] = dict.fromkeys(SURROGATES, any_surrogate)
 
@@ -105,7 +108,7 @@ def test_theta_is_that_of_plain_torch(name, tmp_path, monkeypatch):
         progress = trained(learner, ours, stage.KEEP)
         logits, last = list(networks(data.folder)), learner.validate()
         pictures = stage.pictures(learner)
-    plain = Plain("maml", predictor, squared_error, RATE, way.momentum)
+    plain = Plain("maml", predictor, LOSSES[way.loss], RATE, way.momentum)
     descent = Descent(**way.outer, iterations=ITERATIONS)
     thetas = oracle.train(plain, start, batches, way.gradient, descent)
     assert_same(learner.theta, thetas[-1], rtol=0, atol=1e-12)

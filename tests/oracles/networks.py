@@ -97,3 +97,10 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 def squared_error(found: Tensor, wanted: Tensor) -> Tensor:
     return ((found - wanted) ** 2).sum() / wanted.numel()
+
+
+def cosine_distance(found: Tensor, wanted: Tensor) -> Tensor:
+    """The mean of one less the cosine, an image at a time."""
+    pairs = [(a.reshape(-1), b.reshape(-1)) for a, b in zip(found, wanted, strict=True)]
+    cosines = [a @ b / ((a @ a).sqrt() * (b @ b).sqrt()) for a, b in pairs]
+    return 1 - torch.stack(cosines).mean()
