@@ -79,19 +79,44 @@ def compare(
     Raises:
         InputError: if there is no task, or the exact gradient of one is zero or not finite.
     """
-    exact = _each(Exact(listen=listen), problem, theta, tasks)
-    lengths = [float(norm(grad)) for grad in exact.grads]
-    if not all(0 < length < np.inf for length in lengths):
-        raise InputError(
-            "the exact meta-gradient of a task is zero or not finite: nothing compares with it"
-        )
-    found = [_beside("exact", exact, exact)]
+    beside = Beside(problem, theta, tasks, listen)
+    found = [beside.exact]
     for name, estimator in candidates(horizon(tasks), listen).items():
         try:
-            found.append(_beside(name, _each(estimator, problem, theta, tasks), exact))
+            found.append(beside.look(name, estimator))
         except InputError as error:
             found.append(Fidelity(name, refused=str(error)))
     return found
+
+
+class Beside:
+    """The exact gradient of each task at ``theta``, for others to be held against.
+
+    Cost: that gradient, once.
+
+    Raises:
+        InputError: if there is no task, or the exact gradient of one is zero or not finite.
+    """
+
+    def __init__(
+        self, problem: Bilevel, theta: Tree, tasks: Sequence[Task], listen: Listen = "end"
+    ) -> None:
+        self._posed = problem, theta, tasks
+        self._exact = _each(Exact(listen=listen), *self._posed)
+        lengths = [float(norm(grad)) for grad in self._exact.grads]
+        if not all(0 < length < np.inf for length in lengths):
+            raise InputError(
+                "the exact meta-gradient of a task is zero or not finite: nothing compares with it"
+            )
+
+    @property
+    def exact(self) -> Fidelity:
+        """The exact gradient beside itself, with what it costs."""
+        return _beside("exact", self._exact, self._exact)
+
+    def look(self, name: str, estimator: Estimator) -> Fidelity:
+        """Another's, of the same tasks; InputError if it does not go with the problem."""
+        return _beside(name, _each(estimator, *self._posed), self._exact)
 
 
 def _each(estimator: Estimator, problem: Bilevel, theta: Tree, tasks: Sequence[Task]) -> _Each:

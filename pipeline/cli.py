@@ -135,36 +135,8 @@ def compare(first: Run, second: Run, grid: Grid = None, json: Json = False) -> N
     give(results.compare(first, second, grid), json)
 
 
-@app.command()
-def budget(
-    cpu_seconds: Annotated[float, typer.Option(min=1e-3, help="Of each training.")],
-    grid: Grid = None,
-    only: Only = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Of timing, in turns.")] = 5,
-    seconds: Annotated[float, typer.Option(min=0, help="Of a round, a setting, at least.")] = 1.0,
-    json: Json = False,
-) -> None:
-    """Give the settings of a grid equal compute: time them and write their meta_iterations."""
-    from pipeline.commands import budget
-
-    project.enter()
-    give(budget.budget(grid, cpu_seconds, only, rounds, seconds), json)
-
-
-@app.command()
-def fidelity(
-    run: Run,
-    tasks: Annotated[
-        int | None, typer.Option(min=1, help="Of validation, at most; else params.yaml's, or 20.")
-    ] = None,
-    grid: Grid = None,
-    json: Json = False,
-) -> None:
-    """Say how near each estimator is to the exact meta-gradient at a finished run, and its cost."""
-    from pipeline.commands import fidelity
-
-    project.enter()
-    give(fidelity.fidelity(run, grid, tasks), json)
+for measuring in cli_study.COMMANDS:
+    app.command()(measuring)
 
 
 @app.command()

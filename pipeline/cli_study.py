@@ -1,4 +1,4 @@
-"""Commands of :mod:`pipeline.cli` that make a study of a grid: ``lazyleap study``."""
+"""Commands of :mod:`pipeline.cli` that make a study: ``study``, and what goes before it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from lazyleap.errors import InputError
 from pipeline import project
 from pipeline.commands.answers import give
-from pipeline.commands.options import Json, Only, grid_names, numbers
+from pipeline.commands.options import Grid, Json, Only, Run, grid_names, numbers
 
 studies = typer.Typer(
     no_args_is_help=True, help="Compare settings fairly: tuned alike, confirmed with fresh seeds."
@@ -91,3 +91,40 @@ def judge(
     place = to.resolve() if to else None
     project.enter()
     give(study.judge(grid, against, place), json)
+
+
+def budget(
+    cpu_seconds: Annotated[float, typer.Option(min=1e-3, help="Of each training.")],
+    grid: Grid = None,
+    only: Only = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Of timing, in turns.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0, help="Of a round, a setting, at least.")] = 1.0,
+    json: Json = False,
+) -> None:
+    """Give the settings of a grid equal compute: time them and write their meta_iterations."""
+    from pipeline.commands import budget
+
+    project.enter()
+    give(budget.budget(grid, cpu_seconds, only, rounds, seconds), json)
+
+
+def fidelity(
+    run: Run,
+    tasks: Annotated[
+        int | None, typer.Option(min=1, help="Of validation, at most; else params.yaml's, or 20.")
+    ] = None,
+    place: Annotated[
+        int | None,
+        typer.Option(min=1, help="Choose the steps a teacher takes instead, so many at most."),
+    ] = None,
+    grid: Grid = None,
+    json: Json = False,
+) -> None:
+    """Say how near each estimator is to the exact meta-gradient at a finished run, and its cost."""
+    from pipeline.commands import fidelity
+
+    project.enter()
+    give(fidelity.fidelity(run, grid, tasks, place), json)
+
+
+COMMANDS = (budget, fidelity)

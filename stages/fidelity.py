@@ -5,19 +5,25 @@ At the theta of a finished run, on its validation tasks. Writes a table where th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import torch
 import typer
 
+from lazyleap.bilevel import Bilevel, Task
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
+from lazyleap.estimators.listening import Listen
+from lazyleap.estimators.secants import Rest
 from lazyleap.fidelity import Fidelity, compare
 from lazyleap.files import storing
+from lazyleap.placing import Placed, place
 from lazyleap.seeding import seed_torch
 from lazyleap.setting import Setting
 from lazyleap.training.loop import Learner
 from lazyleap.training.posed import Poses
+from lazyleap.trees import Tree
 from stages import folders, machine
 from stages.contents import write_json
 from stages.inputs import Inputs
@@ -44,14 +50,7 @@ def measure(params: str, name: str, count: int | None = None) -> list[Fidelity]:
         InputError: if there is no such run, it is not trained, or its kind has no inner problems
             that are held out.
     """
-    inputs = Inputs(params, "fidelity", name)
-    setting = Setting.of(inputs.parameters)
-    count = count or inputs.parameters.get("tasks", TASKS)
-    torch.set_num_threads(setting.threads)
-    device = machine.device(setting.device)
-    theta = load_theta(folders.trained(setting.grid, name), device)
-    data = load_data(folders.images(setting.grid, setting.task_name, "train"))
-    learner = inputs.server.learner(setting, data, device)
+    setting, learner, theta, count = _trained(params, name, count)
     found = at_theta(setting, learner, theta, count)
     content = {"run": name, "task": setting.task_name, "horizon": setting.horizon}
     rows = [row._asdict() for row in found]
@@ -62,10 +61,44 @@ def measure(params: str, name: str, count: int | None = None) -> list[Fidelity]:
     return found
 
 
+def placed(params: str, name: str, most: int, count: int | None = None) -> list[Placed]:
+    """The steps that a teacher of up to ``most`` should take, on ``count`` tasks.
+
+    With the run's own way to stand for the others, and its own listening.
+
+    Raises:
+        InputError: as :func:`measure`.
+    """
+    setting, learner, theta, count = _trained(params, name, count)
+    rest: Rest = setting.option("rest") or "identity"
+    listen: Listen = setting.option("listen") or "end"
+    return place(*_posed(setting, learner, theta, count), most, rest, listen)
+
+
+def _trained(
+    params: str, name: str, count: int | None
+) -> tuple[Setting, Learner, dict[str, torch.Tensor], int]:
+    inputs = Inputs(params, "fidelity", name)
+    setting = Setting.of(inputs.parameters)
+    torch.set_num_threads(setting.threads)
+    device = machine.device(setting.device)
+    theta = load_theta(folders.trained(setting.grid, name), device)
+    data = load_data(folders.images(setting.grid, setting.task_name, "train"))
+    learner = inputs.server.learner(setting, data, device)
+    return setting, learner, theta, count or inputs.parameters.get("tasks", TASKS)
+
+
 def at_theta(
     setting: Setting, learner: Learner, theta: dict[str, torch.Tensor], count: int
 ) -> list[Fidelity]:
     """The comparison at what training ended with, on ``count`` tasks of validation at most."""
+    posed = _posed(setting, learner, theta, count)
+    return compare(*posed, setting.option("listen") or "end")
+
+
+def _posed(
+    setting: Setting, learner: Learner, theta: dict[str, torch.Tensor], count: int
+) -> tuple[Bilevel, Tree, Sequence[Task]]:
     posed = learner.posed(theta, count) if isinstance(learner, Poses) else None
     if posed is None:
         raise InputError(
@@ -74,7 +107,7 @@ def at_theta(
             "which meta-gradients could be compared"
         )
     seed_torch(setting.seed, "fidelity")
-    return compare(*posed, setting.option("listen") or "end")
+    return posed
 
 
 if __name__ == "__main__":

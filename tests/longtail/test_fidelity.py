@@ -39,6 +39,12 @@ def test_learned_weightings_are_compared_and_what_does_not_go_says_why(workspace
     assert folders.fidelity("quick", run).is_file()
 
 
+def test_steps_are_placed_where_first_order_does_not_serve(workspace):
+    found = fidelity.placed("params.yaml", NET, most=2, count=2)
+    assert [len(placed.steps) for placed in found] == [1, 2]
+    assert all(placed.found.cosine > 0.5 for placed in found)
+
+
 @pytest.mark.parametrize("run", [REWEIGHT, NET])
 def test_posed_at_what_training_ended_with(workspace, run):
     setting = resolve(load(Path("params.yaml")), run)
