@@ -17,7 +17,7 @@ from lazyleap.settings import load, resolve
 from lazyleap.study import Run
 from pipeline import project
 from pipeline.commands.answers import Answer, table
-from pipeline.commands.study_page import HEADS, markdown, page, write
+from pipeline.commands.study_page import HEADS, markdown, numbers, page, write
 from pipeline.plan import params_of, plan
 from stages.reporting import inputs, verdict
 from stages.reporting.wording import said
@@ -63,7 +63,7 @@ def tuned(grid: str, by: str | None, to: Path | None = None) -> Answer:
     heads = tuple(dict.fromkeys(key for row in rows for key in row))
     words = [tuple(_cell(row.get(head)) for head in heads) for row in rows]
     if to is not None:
-        write(to, markdown(heads, words) + "\n")
+        write({to: markdown(heads, words) + "\n"})
     content = {"grid": grid, "rows": rows, "missing": [one.name for one in found.missing]}
     missing = [f"missing: {_first(found.missing)}"] if found.missing else []
     return Answer(content, (table(heads, words), *missing))
@@ -152,7 +152,7 @@ def judge(grid: str, against: str, to: Path | None = None) -> Answer:
     """Every setting of a finished grid against the one that run ``against`` is of.
 
     Over the seeds and test items in common, at each common measure, corrected (Holm) for the
-    settings compared; ``to``: a Markdown file to write it to.
+    settings compared; ``to``: a Markdown file to write it to, its numbers in a CSV file beside it.
 
     Raises:
         InputError: if nothing is finished, or ``against`` is no finished run, or ``to`` is there.
@@ -178,7 +178,8 @@ def judge(grid: str, against: str, to: Path | None = None) -> Answer:
         for m in measures
     ]
     if to is not None:
-        write(to, page(content, against, [run.record for run in found.runs]))
+        text = page(content, against, [run.record for run in found.runs])
+        write({to: text, to.with_suffix(".csv"): numbers(rows)})
     return Answer(content, (f"{grid}: each setting against {control.label}", *shown, *_gaps(found)))
 
 

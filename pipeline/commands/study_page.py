@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,19 @@ def _table(rows: Iterable[Mapping[str, Any]], metric: str) -> str:
     return markdown(HEADS, (row["words"] for row in rows if row["metric"] == metric))
 
 
+COLUMNS = ("metric", "setting", "value", "difference", "low", "high", "p", "adjusted", "seeds",
+           "items", "cpu_seconds", "inner_steps", "equal_compute", "verdict")  # fmt: skip
+
+
+def numbers(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The same as a CSV file, in the metric's own unit; a control has no difference."""
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: "" if row[key] is None else row[key] for key in COLUMNS} for row in rows)
+    return lines.getvalue()
+
+
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of words."""
     lines = [heads, ["---"] * len(heads), *rows]
@@ -54,9 +69,11 @@ def _each(records: Records, key: str) -> str:
     return ", ".join(dict.fromkeys(said)) + (" with uncommitted changes" if unclean else "")
 
 
-def write(path: Path, text: str) -> None:
-    """A new file; InputError if there is one, which somebody may have written on."""
-    if path.exists():
-        raise InputError(f"{path}: is there already; choose another name")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+def write(files: Mapping[Path, str]) -> None:
+    """New files; InputError if one is there already, which somebody may have written on."""
+    for path in files:
+        if path.exists():
+            raise InputError(f"{path}: is there already; choose another name")
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)

@@ -105,7 +105,7 @@ RULES = (
     Rule(r"python -m pipeline"),
     Rule(r"lazyleap --install-completion", (("--install-completion", "--show-completion && :"),)),
     Rule(r"lazyleap (--help|run|status|doctor|show [a-z0-9-]+|grid new mine)"),
-    Rule(r"lazyleap fidelity maml-lazy-k5( --place 3)?", (("k5", "k5 --tasks 2"),), before=RECORDED),
+    Rule(r"lazyleap fidelity maml-lazy-k5( --place 3)?", (("k5", "k5 --tasks 2"),), "", RECORDED),
     Rule(r"lazyleap compare maml-lazy-k5 maml-lazy-k10", before=RECORDED),
     Rule(r"lazyleap plots( HEAD~1 HEAD)?"),
     Rule(r"lazyleap run --grid mine", before=MINE),

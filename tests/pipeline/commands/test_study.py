@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -181,6 +182,16 @@ def test_each_setting_is_held_against_one_and_corrected(project: Path) -> None:
     for row in found["rows"]:
         assert f"| {' | '.join(row['words'])} |\n" in page
     assert page.count("\n## ") == 3
+    with Path("made/page.csv").open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert [row["setting"] for row in written] == [row["setting"] for row in found["rows"]]
+    differences = {(r["metric"], r["setting"]): r["difference"] for r in written}
+    assert differences["accuracy@1", control["setting"]] == ""
+    assert float(differences["accuracy@1", lazy["setting"]]) == lazy["difference"]
+    Path("made/other.csv").write_text("mine")
+    with pytest.raises(InputError, match=r"other\.csv: is there already"):
+        ask("judge", "toy", "--against", "maml-exact-k5-s0", "--to", "made/other.md")
+    assert not Path("made/other.md").exists()
     with pytest.raises(InputError, match=r"page\.md: is there already"):
         ask("judge", "toy", "--against", "maml-exact-k5-s0", "--to", "made/page.md")
     back = ask("judge", "toy", "--against", "maml-lazy-k5-s0")["rows"]
