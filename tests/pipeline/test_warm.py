@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from dvc.utils.serialize import modify_yaml
 
 from pipeline import dvc, warm, workers
 from pipeline.outcomes import Outcome, StageError, TransientError
@@ -51,6 +52,10 @@ def test_chains_share_a_process_that_ends_with_them(prepared, started):
     assert [process.poll() for process in started] == [0]
     follow(f"evaluate@{RUN}")
     assert [process.poll() for process in started] == [0, 0]
+    lock = Path("dvc.lock").read_text()
+    with modify_yaml("dvc.lock") as data:  # DVC's own way to write it
+        assert {f"train@{RUN}", f"evaluate@{RUN}", f"train@{OTHER}"} <= data["stages"].keys()
+    assert Path("dvc.lock").read_text() == lock
     assert alive_in(prepared) == []
 
 
