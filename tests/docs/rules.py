@@ -183,7 +183,9 @@ RULES = (
     Rule(r"python -m benchmarks\.fields_memory .*", (
         ("--out docs/results/", "--horizons 1,2 --layers 2 --width 4 --side 8 --out work/"),
     )),
-    Rule(r"python -m benchmarks\.sweep .*", (("100 200 500", "--help"),)),
+    Rule(r"python -m benchmarks\.sweep .*", ((" 100 500", " --help"),)),
+    Rule(r"python -m benchmarks\.workers .*", (("500 --workers 2", "--help"),)),
+    Rule(r"python -m tests\.faults\.flow .*", (("--kills 10", "--help"),)),
     Rule(r"python -m benchmarks\.secants_cost .*", (
         ("--rounds 30", "--rounds 1 --horizons 2"), ("docs/results/speed", "work"),
     )),
