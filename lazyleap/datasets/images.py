@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from functools import partial
+from contextlib import closing, contextmanager, suppress
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -82,9 +85,25 @@ def opened(file: Path | BinaryIO, called: str) -> Iterator[Image.Image]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Pillow warns of what it makes the best of. Threads may not do this, it is for all of them."""
+    _no_word_of_libtiff()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@cache
+def _no_word_of_libtiff() -> None:
+    """It writes to stderr and names no file; Pillow raises an error of its own, or needs none."""
+    packages = Path(PIL.__file__).parent
+    places = (
+        (packages.parent / "pillow.libs").glob("libtiff*"),
+        (packages / ".dylibs").glob("libtiff*"),
+    )
+    for path in chain(*places):
+        with suppress(OSError, AttributeError):
+            library = ctypes.CDLL(str(path))  # the one that is loaded already
+            library.TIFFSetErrorHandler(None)
+            library.TIFFSetWarningHandler(None)
 
 
 @contextmanager

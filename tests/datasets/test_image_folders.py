@@ -115,6 +115,19 @@ def test_an_unreadable_image_is_named(divided, keep):
         read_folder(divided)
 
 
+def test_libtiff_says_nothing_beside_the_error(tmp_path, capfd):
+    """It would write without the name of the file, straight to the terminal."""
+    whole = np.random.default_rng(0).integers(0, 9, (64, 64), np.uint8)
+    path = tmp_path / "spoilt.tif"
+    Image.fromarray(whole).save(path, compression="tiff_lzw")
+    data = bytearray(path.read_bytes())
+    data[200:230] = bytes(30)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"spoilt\.tif cannot be read"):
+        images.decode(path, 8, 1, crop=True)
+    assert capfd.readouterr().err == ""
+
+
 def test_a_class_with_too_few_images_is_named(divided):
     (divided / "train" / "train-cat" / "0.png").unlink()
     with pytest.raises(InputError, match="train-cat has 1 images, min_images is 2"):
