@@ -60,22 +60,36 @@ def held_out(data: Prepared) -> str:
 
 
 def as_tasks(
-    images: Tensor, horizon: int, share: float = 1.0, chance: np.random.Generator | None = None
+    images: Tensor,
+    horizon: int,
+    share: float = 1.0,
+    chance: np.random.Generator | None = None,
+    *,
+    shuffled: bool = False,
 ) -> list[Task]:
     """One inner problem an image of ``[T, C, H, W]``; judged by all its pixels.
 
     With a ``share`` below 1 each inner step sees that share of the pixels, drawn without
-    replacement, the same places in all images of a step.
+    replacement, the same places in all images of a step. ``shuffled``: they are judged in an order
+    that is drawn, so that one point of a path that is listened along does not hear the even columns
+    of every image, and the other the odd ones. Both draw from ``chance``.
     """
     where = places(*images.shape[2:]).to(images)
     batches = [Batch(where, each) for each in images.flatten(2).transpose(1, 2).contiguous()]
-    if share == 1:
-        return [Task([batch] * horizon, batch) for batch in batches]
-    assert chance is not None
     n = len(where)
-    size = max(1, round(share * n))
-    steps = [torch.from_numpy(chance.choice(n, size, replace=False)) for _ in range(horizon)]
-    return [Task([_part(batch, rows) for rows in steps], batch) for batch in batches]
+    steps, outer = [batches] * horizon, batches
+    if share < 1:
+        size = max(1, round(share * n))
+        steps = [_parts(batches, size, chance) for _ in range(horizon)]
+    if shuffled:
+        outer = _parts(batches, n, chance)
+    return [Task([*inner], judge) for *inner, judge in zip(*steps, outer, strict=True)]
+
+
+def _parts(batches: list[Batch], size: int, chance: np.random.Generator | None) -> list[Batch]:
+    assert chance is not None
+    rows = torch.from_numpy(chance.choice(len(batches[0].targets), size, replace=False))
+    return [_part(batch, rows) for batch in batches]
 
 
 def _part(batch: Batch, rows: Tensor) -> Batch:

@@ -58,16 +58,20 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> Fields:
     pixels = colours(data, "train", device)
     validation = colours(data, held_out(data), device), Chosen.load(data, held_out(data)).images
     seen = trained_on(data)
+    listens = (setting.option("listen") or "end") != "end"
+
+    def tasks(images: Tensor, horizon: int, chance: np.random.Generator) -> list[Task]:
+        return as_tasks(images, horizon, options.pixels, chance, shuffled=listens)
 
     def sample(iteration: int) -> list[Task]:
         chance = generator(setting.seed, "images", iteration)
         some = chance.choice(seen, options.meta_batch, replace=options.meta_batch > len(seen))
-        return as_tasks(pixels[some], setting.horizon_at(iteration), options.pixels, chance)
+        return tasks(pixels[some], setting.horizon_at(iteration), chance)
 
     def unseen(count: int) -> list[Task]:
         images, chosen = validation
         chance = generator(setting.seed, "held out")
-        return as_tasks(images[chosen[:count]], setting.horizon, options.pixels, chance)
+        return tasks(images[chosen[:count]], setting.horizon, chance)
 
     check_rate(problem, start, sample(0))
     made = Fields(

@@ -7,7 +7,8 @@ every m-th example from the i-th on, and
 
 So theta learns to be good early and late, for the cost of one outer gradient: a share's cotangent
 joins the others where it was heard. Under batch normalisation the examples of a share see each
-other alone. This is the project's own.
+other alone. So the order of the examples matters: of one that means something, as the pixels of a
+picture row by row, a share is a pattern and no sample. This is the project's own.
 """
 
 from __future__ import annotations

@@ -93,6 +93,28 @@ def test_all_pixels_are_one_batch_at_all_steps(tmp_path):
         torch.testing.assert_close(task.outer.inputs.double(), small.grid())
 
 
+def test_points_of_a_path_hear_pixels_that_are_drawn(tmp_path):
+    """Every second pixel of a row after another would be the same columns in every image."""
+    ours, data, _ = project(tmp_path, {"horizon": 4, "listen": [2, 4]})
+    learner = train.learner(ours, data, CPU)
+    heard = []
+    for tasks in (learner.sample(2), learner.sample(3), learner.posed(learner.theta, 3)[2]):
+        for task in tasks:
+            assert all(batch is task.inner[0] for batch in task.inner)
+            torch.testing.assert_close(task.inner[0].inputs.double(), small.grid())
+            rows = torch.cdist(task.outer.inputs.double(), small.grid()).argmin(1)
+            assert sorted(rows.tolist()) == list(range(small.SIDE**2))
+            torch.testing.assert_close(task.outer.targets, task.inner[0].targets[rows])
+            heard.append(tuple(rows[::2].tolist()))
+        assert len(set(heard[-len(tasks) :])) == 1  # the same places in all images
+    assert len(set(heard)) == 3
+    for rows in set(heard):
+        columns = np.array(rows) % small.SIDE
+        assert 0 < np.mean(columns % 2) < 1
+    again = train.learner(ours, data, CPU).sample(2)
+    assert torch.equal(again[0].outer.inputs, learner.sample(2)[0].outer.inputs)
+
+
 def test_sampled_pixels_are_others_at_each_step_and_the_same_in_all_images(tmp_path):
     ours, data, source = project(tmp_path, {"horizon": 4}, pixels=0.3)
     with float64():
