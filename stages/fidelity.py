@@ -14,8 +14,6 @@ import typer
 from lazyleap.bilevel import Bilevel, Task
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
-from lazyleap.estimators.listening import Listen
-from lazyleap.estimators.secants import Rest
 from lazyleap.fidelity import Fidelity, compare
 from lazyleap.files import storing
 from lazyleap.placing import Placed, place
@@ -70,9 +68,8 @@ def placed(params: str, name: str, most: int, count: int | None = None) -> list[
         InputError: as :func:`measure`.
     """
     setting, learner, theta, count = _trained(params, name, count)
-    rest: Rest = setting.option("rest") or "identity"
-    listen: Listen = setting.option("listen") or "end"
-    return place(*_posed(setting, learner, theta, count), most, rest, listen)
+    own = {key: value for key in ("rest", "listen") if (value := setting.option(key))}
+    return place(*_posed(setting, learner, theta, count), most, **own)
 
 
 def _trained(

@@ -9,7 +9,7 @@ import ctypes
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import cache, partial
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -85,13 +85,11 @@ def opened(file: Path | BinaryIO, called: str) -> Iterator[Image.Image]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Pillow warns of what it makes the best of. Threads may not do this, it is for all of them."""
-    _no_word_of_libtiff()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
-@cache
 def _no_word_of_libtiff() -> None:
     """It writes to stderr and names no file; Pillow raises an error of its own, or needs none."""
     packages = Path(PIL.__file__).parent
@@ -104,6 +102,9 @@ def _no_word_of_libtiff() -> None:
             library = ctypes.CDLL(str(path))  # the one that is loaded already
             library.TIFFSetErrorHandler(None)
             library.TIFFSetWarningHandler(None)
+
+
+_no_word_of_libtiff()
 
 
 @contextmanager
