@@ -199,7 +199,7 @@ def test_too_few_classes_to_divide(divided):
 
 
 def test_reading_holds_the_images_once(tmp_path):
-    """Not a list of them, then one array a class, then one of all."""
+    """Not a list of them, then one array a class, then one of all; but for what workers are at."""
     for name in ("a", "b"):
         folder = tmp_path / name
         folder.mkdir()
@@ -207,7 +207,7 @@ def test_reading_holds_the_images_once(tmp_path):
             Image.new("RGB", (4, 4), (i, 0, 0)).save(folder / f"{i}.png")
     tracemalloc.start()
     try:
-        paths = [path for name in ("a", "b") for path in images.files(tmp_path / name)] * 25
+        paths = [path for name in ("a", "b") for path in images.files(tmp_path / name)] * 60
         found = images.stack(paths, 64, 3, crop=False)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
