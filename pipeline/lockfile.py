@@ -1,7 +1,7 @@
 """``dvc.lock`` with one stage changed, as DVC would write it, without parsing and writing the rest.
 
-For each stage that ends DVC parses the whole lock and writes it again, in pure Python: with 500
-settings seven CPU seconds a stage. Here the lines of that stage are put in place of the old ones.
+For each stage that ends DVC parses the whole lock and writes it again, in pure Python: seconds a
+stage in a grid of 500 settings. Here the lines of that stage are put in place of the old ones.
 What is not as DVC writes it, or changed otherwise than by whole stages, is left to DVC.
 """
 
