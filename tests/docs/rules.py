@@ -185,7 +185,7 @@ RULES = (
     )),
     Rule(r"python -m benchmarks\.sweep .*", ((" 100 500", " --help"),)),
     Rule(r"python -m benchmarks\.workers .*", (("500 --workers 2", "--help"),)),
-    Rule(r"python -m tests\.faults\.flow .*", (("--kills 10", "--help"),)),
+    Rule(r"python -m tests\.faults\.flow .*"),
     Rule(r"python -m benchmarks\.secants_cost .*", (
         ("--rounds 30", "--rounds 1 --horizons 2"), ("docs/results/speed", "work"),
     )),
@@ -213,6 +213,7 @@ UNKNOWN = Rule("")
 ELSEWHERE = {  # called by the continuous integration, or by tests of their own
     "make": ROOT / ".ci" / "run",
     "python -m tests.mutation": ROOT / "tests" / "mutation",
+    "python -m tests.faults.flow": ROOT / "tests" / "pipeline" / "test_killed.py",
     "npm ci": ROOT / ".ci" / "run",
     "pip install .": ROOT / "tests" / "docs" / "test_commands.py",
     "pip install 'lazyleap[pipeline]'": ROOT / "tests" / "pipeline" / "test_wheel.py",
