@@ -35,7 +35,7 @@ def modifying(dvcs_own: Modify) -> Modify:
                 yield data
             return
         text, data = known
-        before = {"stages": dict(data["stages"])} | {k: v for k, v in data.items() if k != "stages"}
+        before = dict(data["stages"])
         yield data
         new = _spliced(text, before, data)
         if new is None:
@@ -57,26 +57,29 @@ def _read(path: str) -> tuple[str, dict[str, Any]] | None:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
-    last = _last.get(str(path))
+    last = _last.pop(str(path), None)  # to be changed, and noted again once that is written
     if last is not None and last[0] == text:
         return last
     try:
         data = yaml.load(text, yaml.CSafeLoader)
     except yaml.YAMLError:
         return None
-    whole = text.startswith(_HEAD) and isinstance(data, dict) and [*data] == ["schema", "stages"]
+    whole = text.startswith(_HEAD) and isinstance(data, dict) and _nothing_else(data)
     if not whole or _STAGE.findall(text) != [*(data["stages"] or ())]:
         return None
     return text, data
 
 
-def _spliced(text: str, before: dict[str, Any], data: dict[str, Any]) -> str | None:
-    """The text with the stages that changed; None if more did."""
+def _nothing_else(data: dict[str, Any]) -> bool:
+    return [*data] == ["schema", "stages"] and data["schema"] == "2.0"
+
+
+def _spliced(text: str, old: dict[str, Any], data: dict[str, Any]) -> str | None:
+    """The text with the stages that changed from ``old``; None if more did."""
     from dvc.utils.serialize import dumps_yaml
 
-    old, new = before["stages"], data["stages"]
-    rest = {key: value for key, value in data.items() if key != "stages"}
-    if rest != {key: value for key, value in before.items() if key != "stages"} or old.keys() - new:
+    new = data["stages"]
+    if not _nothing_else(data) or old.keys() - new:
         return None
     for name in (name for name, said in new.items() if old.get(name) != said):
         if not _STAGE.fullmatch(f"  {name}:"):

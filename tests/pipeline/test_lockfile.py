@@ -129,14 +129,15 @@ def test_other_files_are_dvc_s_own():
     assert "# a word" in Path("ours/dvc.yaml").read_text()
 
 
+def _full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def test_a_write_that_fails_leaves_the_old_lock(monkeypatch):
     begin()
     before = Path("ours/dvc.lock").read_text()
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(Path, "replace", _full)
     with (
         pytest.raises(OSError, match="No space"),
         lockfile.modifying(modify_yaml)("ours/dvc.lock") as data,
@@ -144,3 +145,24 @@ def test_a_write_that_fails_leaves_the_old_lock(monkeypatch):
         data["stages"]["train@a"] = {"cmd": "x"}
     assert Path("ours/dvc.lock").read_text() == before
     assert not [*Path(".dvc/tmp").iterdir()]
+
+
+@pytest.mark.parametrize("fails", ["the writing", "who changes it"])
+def test_after_a_failure_a_change_is_still_one(monkeypatch, fails):
+    """What was to be written is no part of what is known to be there."""
+    begin()
+    ours = lockfile.modifying(modify_yaml)
+    both(lambda data: data["stages"].update({"train@a": {"cmd": "first"}}), ours)
+
+    def change(data):
+        data["stages"]["train@a"] = {"cmd": "second"}
+        if fails == "who changes it":
+            _full()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", _full)
+        with pytest.raises(OSError, match="No space"):
+            both(change, ours)
+    mine, theirs = both(lambda data: data["stages"].update({"train@a": {"cmd": "second"}}), ours)
+    assert mine == theirs
+    assert "second" in mine
