@@ -187,7 +187,7 @@ RULES = (
     Rule(r"python -m benchmarks\.workers .*", (("500 --workers 2", "--help"),)),
     Rule(r"python -m tests\.faults\.flow .*"),
     Rule(r"python -m benchmarks\.secants_cost .*", (
-        ("--rounds 30", "--rounds 1 --horizons 2"), ("docs/results/speed", "work"),
+        ("--rounds 15", "--rounds 1 --horizons 2"), ("docs/results/speed", "work"),
     )),
     Rule(r"python -m benchmarks\.gpu .*", (
         ("--out docs/results/gpu", "--device cpu --horizons 1 --width 2 --rounds 1 --out work"),
