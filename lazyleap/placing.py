@@ -56,7 +56,7 @@ def place(
     if most < 1:
         raise InputError(f"place {most}: wants a teacher of one step at least")
     beside = Beside(problem, theta, tasks, listen)
-    found = [*_none(beside, listen)]
+    found = _none(beside, listen)
     chosen: tuple[int, ...] = ()
     for _ in range(min(most, horizon(tasks))):
         tried = [

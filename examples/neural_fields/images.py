@@ -88,13 +88,9 @@ def as_tasks(
 
 def _parts(batches: list[Batch], size: int, chance: np.random.Generator | None) -> list[Batch]:
     assert chance is not None
-    rows = torch.from_numpy(chance.choice(len(batches[0].targets), size, replace=False))
-    return [_part(batch, rows) for batch in batches]
-
-
-def _part(batch: Batch, rows: Tensor) -> Batch:
-    rows = rows.to(batch.targets.device)
-    return Batch(batch.inputs[rows], batch.targets[rows])
+    drawn = chance.choice(len(batches[0].targets), size, replace=False)
+    rows = torch.from_numpy(drawn).to(batches[0].targets.device)
+    return [Batch(batch.inputs[rows], batch.targets[rows]) for batch in batches]
 
 
 def picture(colours: Tensor, height: int, width: int) -> Tensor:

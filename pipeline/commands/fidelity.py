@@ -44,10 +44,10 @@ def _placed(run: str, found: Sequence[Placed]) -> Answer:
 
     best = worthiest(found)
     rows = [(*_cells(one.found), f"{one.worth:.1f}", "yes" * (one is best)) for one in found]
-    option = {"leaps": len(best.steps), "placement": list(best.steps)}
+    steps = list(best.steps)
     words = (
-        f"estimator: lazy, leaps: {option['leaps']}, placement: {option['placement']}"
-        if best.steps
+        f"estimator: lazy, leaps: {len(steps)}, placement: {steps}"
+        if steps
         else "estimator: first_order"
     )
     content = {
@@ -55,7 +55,7 @@ def _placed(run: str, found: Sequence[Placed]) -> Answer:
         "rows": [
             one.found._asdict() | {"steps": list(one.steps), "worth": one.worth} for one in found
         ],
-        "chosen": list(best.steps),
+        "chosen": steps,
     }
     heads = (*HEADS, "cosine a CPU second", "chosen")
     return Answer(content, (table(heads, rows), f"The most fidelity for its time: {words}"))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lazyleap.errors import InputError
+from stages.reporting.tables import csv_text
 
 HEADS = ("setting", "score", "difference", "95% interval", "p (Holm)", "seeds", "CPU s",
          "inner steps", "verdict")  # fmt: skip
@@ -49,11 +48,7 @@ COLUMNS = ("metric", "setting", "value", "difference", "low", "high", "p", "adju
 
 def numbers(rows: Iterable[Mapping[str, Any]]) -> str:
     """The same as a CSV file, in the metric's own unit; a control has no difference."""
-    lines = io.StringIO()
-    writer = csv.DictWriter(lines, COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: "" if row[key] is None else row[key] for key in COLUMNS} for row in rows)
-    return lines.getvalue()
+    return csv_text(COLUMNS, ({key: row[key] for key in COLUMNS} for row in rows))
 
 
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -40,14 +40,14 @@ DEFINITIONS: dict[str, str] = {
 
 def metrics_csv(found: Found) -> str:
     """Every metric of every run."""
-    return _csv(
+    return csv_text(
         DEFINITIONS, (_row(found, run, m) for run in found.runs for m in run.metrics["metrics"])
     )
 
 
 def summary_csv(found: Found) -> str:
     """One row a run: its primary metric."""
-    return _csv(DEFINITIONS, (_row(found, run, run.metrics["primary"]) for run in found.runs))
+    return csv_text(DEFINITIONS, (_row(found, run, run.metrics["primary"]) for run in found.runs))
 
 
 PAIRS = ("task", "metric", "first", "second", "difference", "low", "high")
@@ -56,7 +56,7 @@ JUDGED = ("seeds", "items", "clusters", "p", "adjusted", "verdict")
 
 def pairs_csv(verdicts: Mapping[str, Sequence[Verdict]]) -> str:
     """Every pair of settings that was compared; see docs/metrics.md."""
-    return _csv(
+    return csv_text(
         (*PAIRS, *JUDGED),
         (
             {"task": task, "metric": v.measure.metric}
@@ -68,7 +68,8 @@ def pairs_csv(verdicts: Mapping[str, Sequence[Verdict]]) -> str:
     )
 
 
-def _csv(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
+def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """A table as a CSV file has it; empty where a value is None."""
     file = io.StringIO()
     writer = csv.DictWriter(file, list(columns), lineterminator="\n")
     writer.writeheader()
