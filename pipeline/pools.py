@@ -10,7 +10,13 @@ from uuid import UUID
 
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterTags
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+    FlowRunFilterTags,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
@@ -26,6 +32,7 @@ HEARTBEAT = 30  # seconds, the least that Prefect allows
 SILENCE = 3 * HEARTBEAT  # after which a run's worker is taken for dead
 TAG = "lazyleap-setting"
 WATCH = "lazyleap: a setting whose worker is silent goes to another"
+WAITING = ("Scheduled", "Late")  # Prefect's names for runs that no worker has begun
 TRIES = 3  # of a setting whose process is killed time and again
 RELEASED = "its worker is silent or was killed; another goes on from the last checkpoint"
 
@@ -92,11 +99,15 @@ def submit(
 
 
 def read(client: SyncPrefectClient, ids: Iterable[UUID]) -> list[FlowRun]:
-    """These flow runs as they are now."""
+    """Those of these flow runs that a worker has begun, as they are now.
+
+    The others would only be counted, and hundreds of them keep client and server busy.
+    """
     found: list[FlowRun] = []
     wanted = list(ids)
+    begun = FlowRunFilterState(name=FlowRunFilterStateName(not_any_=list(WAITING)))
     for i in range(0, len(wanted), 100):
-        only = FlowRunFilter(id=FlowRunFilterId(any_=wanted[i : i + 100]))
+        only = FlowRunFilter(id=FlowRunFilterId(any_=wanted[i : i + 100]), state=begun)
         found += client.read_flow_runs(flow_run_filter=only)
     return found
 
