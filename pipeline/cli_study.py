@@ -19,7 +19,10 @@ Base = Annotated[
     str, typer.Argument(help="A folder of grids/, a run a setting.", autocompletion=grid_names)
 ]
 By = Annotated[
-    str | None, typer.Option(help="A validation score, as accuracy@5; default: the best.")
+    str | None,
+    typer.Option(
+        help="A validation score, as accuracy@5, or several, of which the mean; default: the best."
+    ),
 ]
 Finished = Annotated[str, typer.Argument(help="A folder of grids/.", autocompletion=grid_names)]
 

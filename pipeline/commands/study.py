@@ -128,14 +128,17 @@ def confirm(
 
 
 def validated(run: Finished, by: str | None) -> float:
-    """What validation said of a run, larger is better."""
+    """What validation said of a run, larger is better; of several scores ``a,b`` their mean."""
     scores: Mapping[str, Any] = run.metrics.get("validation", {})
-    if by is not None and by not in scores:
-        known = nearest(by, scores) if scores else "it has none by name"
-        raise InputError(f"--by {by}: run '{run.name}' has no such validation score; {known}")
-    if by is None and not scores:
+    asked = [name.strip() for name in by.split(",")] if by is not None else []
+    for name in asked:
+        if name not in scores:
+            known = nearest(name, scores) if scores else "it has none by name"
+            raise InputError(f"--by {by}: run '{run.name}' has no such validation score; {known}")
+    if not asked and not scores:
         return float(run.record["best_validation"])
-    return float(scores[by]["value"] if by else max(one["value"] for one in scores.values()))
+    values = [float(one["value"]) for name, one in scores.items() if not asked or name in asked]
+    return sum(values) / len(values) if asked else max(values)
 
 
 def _write(name: str, base: Path, runs: Mapping[str, Run]) -> Answer:

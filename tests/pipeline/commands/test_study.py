@@ -73,8 +73,11 @@ def test_tuned_by_validation_then_confirmed(project: Path) -> None:
     with pytest.raises(InputError, match=r"^exact-t1: not trained: .*; 3 more$"):
         ask("confirm", "mine", "--seeds", "1,2")
     for run, one, five in (
-        ("exact-t1", 0.9, 0.2), ("exact-t2", 0.3, 0.8), ("lazy-t1", 0.2, 0.3), ("lazy-t2", 0.6, 0.1)
-    ):  # fmt: skip
+        ("exact-t1", 0.9, 0.2),
+        ("exact-t2", 0.3, 0.85),
+        ("lazy-t1", 0.2, 0.3),
+        ("lazy-t2", 0.6, 0.1),
+    ):
         finish(run, 0.0, **{"accuracy@1": one, "accuracy@5": five})
     with pytest.raises(InputError, match="--by accuracy@7: run 'exact-t1' has no such"):
         ask("confirm", "mine", "--seeds", "1,2", "--by", "accuracy@7")
@@ -84,6 +87,9 @@ def test_tuned_by_validation_then_confirmed(project: Path) -> None:
     assert list(runs) == found["runs"] == ["exact-s1", "exact-s2", "lazy-s1", "lazy-s2"]
     assert [run.seed for run in runs.values()] == [1, 2, 1, 2]
     assert [run.overrides["outer"]["lr"] for run in runs.values()] == [0.003] * 2 + [0.001] * 2
+    shutil.rmtree("grids/mine-confirmation")
+    found = ask("confirm", "mine", "--seeds", "1,2", "--by", "accuracy@5, accuracy@1")
+    assert found["chosen"] == {"exact": "exact-t2", "lazy": "lazy-t2"}  # by the mean
     shutil.rmtree("grids/mine-confirmation")
     assert ask("confirm", "mine", "--seeds", "1")["chosen"] == {
         "exact": "exact-t1", "lazy": "lazy-t2"
