@@ -9,9 +9,10 @@ MIN_FACTOR = "leap/min_factor"
 """The smallest factor by which an inner step stretches a direction; below 0 it turns it round."""
 
 TURNED = (
-    "an inner step stretches some direction by a negative factor (leap/min_factor is below 0): the "
-    "inner rate is too large for a leap, whose gradient may point the wrong way. Halve inner_lr, "
-    "or let the teacher take all steps"
+    "an inner step stretches some direction by a negative factor (leap/min_factor is below 0): to "
+    "leap over an odd number of such steps turns the gradient round along it. Ask lazyleap "
+    "fidelity how much that costs; the remedy is a lower inner_lr, or a teacher that takes more of "
+    "the first steps, or all"
 )
 
 

@@ -114,4 +114,4 @@ def test_what_was_noted_is_kept_at_its_lowest():
     assert not warnings({"leap/min_factor": 0.0})
     assert not warnings({"train/outer_loss": -1.0})
     (said,) = warnings(progress.lowest)
-    assert "Halve inner_lr" in said
+    assert "a lower inner_lr" in said
