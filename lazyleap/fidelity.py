@@ -64,6 +64,9 @@ def candidates(steps: int, listen: Listen = "end") -> dict[str, Estimator]:
     found["one leap, start, secants"] = Lazy(placement="start", rest="secants", listen=listen)
     if steps > 3:
         found["3 leaps, secants"] = Lazy(3, "start", rest="secants", listen=listen)
+        first = (0, 1, 2)
+        found["first 3 steps"] = Lazy(3, first, listen=listen)
+        found["first 3 steps, secants"] = Lazy(3, first, rest="secants", listen=listen)
     return found
 
 
