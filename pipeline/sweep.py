@@ -7,8 +7,8 @@ one of them has trained nobody trains again, for DVC's run cache goes through th
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,9 @@ ENTRY = "pipeline.sweep.setting_flow"
 EVERY = 300.0  # seconds between two checkpoints in the remote
 PULL = ("--pull", "--allow-missing")
 POLL = 1.0  # seconds between two looks at the settings at work
+AHEAD = (
+    16  # settings that no worker has begun; hundreds would make Prefect's SQLite trip over itself
+)
 
 
 @flow(name="lazyleap-setting", flow_run_name="{grid}/{run}")
@@ -112,24 +115,33 @@ def sweep_flow(
         dvc.call(["push", "--run-cache", *chosen.head()])
         todo = [run for run in chosen.longest_first() if not _fresh(chosen, run, stale)]
         given = {"every": every, "max_seconds": max_seconds, "timeout": timeout, "asked": asked}
-        ids = {
-            pools.submit(client, deployment, {"grid": chosen.grid, "run": run, **given}, asked): run
-            for run in todo
-        }
-        ends = _followed(client, ids)
-        return _collect(chosen, ends, limits)
+
+        def submit(run: str) -> UUID:
+            parameters: dict[str, object] = {"grid": chosen.grid, "run": run, **given}
+            return pools.submit(client, deployment, parameters, asked)
+
+        return _collect(chosen, _followed(client, submit, todo), limits)
 
 
 def _fresh(chosen: Plan, run: str, stale: set[str] | None) -> bool:
     return stale is not None and not stale.intersection(chosen.chain(run))
 
 
-def _followed(client: SyncPrefectClient, ids: Mapping[UUID, str]) -> dict[str, FlowRun]:
-    """Wait for every setting; one whose process is killed goes to another worker."""
+def _followed(
+    client: SyncPrefectClient, submit: Callable[[str], UUID], todo: Sequence[str]
+) -> dict[str, FlowRun]:
+    """Hand settings out as workers take them, and wait for every one.
+
+    One whose process is killed goes to another worker.
+    """
+    waiting, ids = deque(todo), dict[UUID, str]()
     ended: dict[UUID, FlowRun] = {}
     tries: Counter[UUID] = Counter()
     seen: dict[UUID, str] = {}
-    while len(ended) < len(ids):
+    while waiting or len(ended) < len(ids):
+        while waiting and len(ids) - len(seen) < AHEAD:
+            run = waiting.popleft()
+            ids[submit(run)] = run
         for one in pools.read(client, set(ids) - set(ended)):
             state = one.state
             if state is None:
