@@ -20,8 +20,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from lazyleap import onnxfile
 from lazyleap.datasets.images import SUFFIXES, decode, files
-from lazyleap.errors import InputError, short
+from lazyleap.errors import InputError
 
 LARGEST = 1024  # pixels a side, as params.yaml has it
 BATCH = 64  # images a call: bounds the memory
@@ -54,7 +55,7 @@ class Classifier:
     """
 
     def __init__(self, path: Path) -> None:
-        self.session = _session(path)
+        self.session = onnxfile.opened(path, threads=0)
         self.path, facts = path, _metadata(path, self.session)
         if "adaptation_steps" in facts:
             raise InputError(f"{path}: has learned no classes yet; see examples/adapt.py")
@@ -88,7 +89,7 @@ class Classifier:
             found = np.asarray(self.session.run(["probabilities"], feed)[0], np.float64)
         except Exception as error:  # its exceptions have no common base but this one
             raise InputError(
-                f"{self.path}: gives no probabilities of images ({_first_line(error)})"
+                f"{self.path}: gives no probabilities of images ({onnxfile.reason(error)})"
             ) from error
         if found.shape != (len(images), len(self.classes)):
             raise InputError(
@@ -111,32 +112,12 @@ def _read(
     return found
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
-    if not path.is_file():
-        raise InputError(f"model {path} does not exist")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(
-            str(path),
-            options,
-            providers=["CPUExecutionProvider"],
-            enable_fallback=False,  # which prints
-        )
-    except Exception as error:  # its exceptions have no common base but this one
-        raise InputError(f"{path} is not an ONNX model ({_first_line(error)})") from error
-
-
 def _metadata(path: Path, session: onnxruntime.InferenceSession) -> dict[str, str]:
     try:
         found: dict[str, str] = session.get_modelmeta().custom_metadata_map
     except UnicodeError as error:
         raise InputError(f"{path}: its metadata are not UTF-8") from error
     return found
-
-
-def _first_line(error: Exception) -> str:
-    return short(str(error).removeprefix("[ONNXRuntimeError] : "))
 
 
 def images_in(places: Iterable[Path]) -> list[Path]:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lazyleap import onnxfile
 from lazyleap.classifiers.form import TYPES, Form
 from lazyleap.errors import InputError, nearest
 
@@ -35,7 +36,7 @@ class Session:
 
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         self._path, self._name, self._classes = path, about["input"], about["classes"]
-        self._session, self._form = opened(path), Form.of(about)
+        self._session, self._form = onnxfile.opened(path), Form.of(about)
         self._check_normalisation(about)
         given = self._check_input(self._form.shape(about["image"]))
         self._size = given.shape[0] if isinstance(given.shape[0], int) else None
@@ -95,9 +96,9 @@ class Session:
         try:
             (answer,) = self._session.run([self._output], {self._name: filled})
         except Exception as error:  # onnxruntime raises a class of its own for each reason
-            reason = " ".join(str(error).split())[:200]
             raise InputError(
-                f"{self._path}: fails on images of shape {list(filled.shape)} ({reason})"
+                f"{self._path}: fails on images of shape {list(filled.shape)} "
+                f"({onnxfile.reason(error)})"
             ) from error
         scores = self._table(answer)
         if scores.ndim != 2 or len(scores) != size:
@@ -124,27 +125,6 @@ class Session:
                 f"one that does (output: one of {', '.join(names)})"
             )
         return found
-
-
-def opened(path: Path) -> Any:
-    """An ONNX Runtime session of one thread; InputError if the file is missing or unusable."""
-    import onnxruntime
-
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(
-            str(path),
-            options,
-            providers=["CPUExecutionProvider"],
-            enable_fallback=False,  # which prints
-        )
-    except Exception as error:  # as above
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: is not a usable ONNX model ({reason})") from error
 
 
 def _words(shape: Any) -> str:

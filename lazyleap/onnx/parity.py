@@ -17,6 +17,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
+from lazyleap import onnxfile
 from lazyleap.errors import InputError
 
 Array = NDArray[Any]
@@ -87,11 +88,7 @@ def to_json(checks: Sequence[Check]) -> str:
 
 def session(model: onnx.ModelProto | str, threads: int = 1) -> onnxruntime.InferenceSession:
     """A model, or the file at a path, in ONNX Runtime on the CPU."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    content = model if isinstance(model, str) else model.SerializeToString()
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return onnxfile.session(model if isinstance(model, str) else model.SerializeToString(), threads)
 
 
 def compare(file: str, what: str, runtime: str, pairs: Pairs, relative: float) -> Check:
