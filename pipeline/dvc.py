@@ -17,9 +17,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
-from pipeline import leash, turn, warm, workers
+from pipeline import leash, turn
+from pipeline.jobs import Job
 from pipeline.outcomes import (
     BusyError,
     Outcome,
@@ -58,8 +58,7 @@ class Chain:
     ) -> None:
         self.stages, self.timeout, self.flags = list(stages), timeout, tuple(flags)
         self.environment = environment or {}
-        self._process: subprocess.Popen[str] | None = None
-        self._code: int | None = None  # of DVC, where its process is there for more
+        self._job: Job | None = None
         self._ahead: str | None = None  # the next stage's first line, already read
 
     def follow(self, stage: str, emit: Callable[[str], object] = str) -> Outcome:
@@ -78,19 +77,19 @@ class Chain:
                 turn.wait_for_end(error.pid, error.command, _stopping.is_set, emit)
 
     def _follow(self, stage: str, emit: Callable[[str], object]) -> Outcome:
-        process = self._process or self._start(stage)
+        job = self._job or self._start(stage)
         late = threading.Event()
 
         def overrun() -> None:
             late.set()
-            _kill(process)
+            _kill(job.process)
 
         timer = threading.Timer(self.timeout or 0, overrun)
         timer.daemon = True
         if self.timeout:
             timer.start()
         try:
-            return self._read(process, stage, emit)
+            return self._read(job, stage, emit)
         except StageError as error:
             if not late.is_set():
                 raise
@@ -101,25 +100,22 @@ class Chain:
 
     def close(self) -> None:
         """Kill what still runs, the stage's own processes included."""
-        if self._process is not None:
-            _kill(self._process)
-            self._end(self._process)
+        if self._job is not None:
+            _kill(self._job.process)
+            self._end(self._job)
 
-    def _start(self, stage: str) -> subprocess.Popen[str]:
+    def _start(self, stage: str) -> Job:
         if _stopping.is_set():
             raise StoppedError(stage, "not started, since the run was stopped")
         todo = self.stages[self.stages.index(stage) :]
-        words = [*FLAGS, "repro", "--single-item", *self.flags, *todo]
-        self._process = workers.take(words, _environment(self.environment))
-        _running.add(self._process)
-        return self._process
+        words = ["repro", "--single-item", *self.flags, *todo]
+        self._job = _begun(words, self.environment)
+        return self._job
 
-    def _read(
-        self, process: subprocess.Popen[str], stage: str, emit: Callable[[str], object]
-    ) -> Outcome:
+    def _read(self, job: Job, stage: str, emit: Callable[[str], object]) -> Outcome:
         tail: deque[str] = deque(maxlen=TAIL)
         outcome: Outcome | None = None
-        for line in self._lines(process):
+        for line in self._lines(job):
             begun = heading(line)
             if begun and outcome:
                 self._ahead = line
@@ -127,7 +123,7 @@ class Chain:
             outcome = begun or outcome
             tail.append(line)
             emit(line)
-        code = self._end(process)
+        code = self._end(job)
         if outcome and (code == 0 or blamed(tail) in self._after(stage)):
             return outcome  # DVC fails of the next one before it names it; it will again
         raise failure(stage, code, tail, _stopping.is_set())
@@ -135,25 +131,27 @@ class Chain:
     def _after(self, stage: str) -> list[str]:
         return self.stages[self.stages.index(stage) + 1 :]
 
-    def _lines(self, process: subprocess.Popen[str]) -> Iterator[str]:
+    def _lines(self, job: Job) -> Iterator[str]:
         if self._ahead is not None:
             ahead, self._ahead = self._ahead, None
             yield ahead
-        stream: IO[str] = process.stdout  # type: ignore[assignment]
-        for raw in stream:
-            if raw.startswith(warm.ENDED):
-                self._code = int(raw.removeprefix(warm.ENDED))
-                return
-            if line := raw.rstrip():
-                yield line
+        yield from job.lines()
 
-    def _end(self, process: subprocess.Popen[str]) -> int:
-        code = process.wait() if self._code is None else self._code
-        _running.discard(process)
-        if self._code is not None:
-            workers.give_back(process)
-        self._process = self._ahead = self._code = None
-        return code
+    def _end(self, job: Job) -> int:
+        self._job = self._ahead = None
+        return _ended(job)
+
+
+def _begun(words: Sequence[str], environment: dict[str, str]) -> Job:
+    job = Job([*FLAGS, *words], _environment(environment))
+    _running.add(job.process)
+    return job
+
+
+def _ended(job: Job) -> int:
+    code = job.end()
+    _running.discard(job.process)
+    return code
 
 
 def stale(targets: Sequence[str]) -> set[str] | None:
@@ -162,7 +160,15 @@ def stale(targets: Sequence[str]) -> set[str] | None:
     One process, about a second. A stage not named here still has to run if one before it does.
     ``None``: DVC could not tell.
     """
-    process = _dvc(["status", "--json", *targets], {}, errors=subprocess.DEVNULL)
+    process = leash.start(
+        [sys.executable, "-m", "dvc", *FLAGS, "status", "--json", *targets],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        env=_environment({}),
+    )
     answer, _ = process.communicate()
     try:
         return set(json.loads(answer)) if process.returncode == 0 else None
@@ -176,17 +182,12 @@ def call(words: Sequence[str], may_fail: bool = False) -> None:
     Raises:
         StageError: with its last line, unless it ``may_fail``.
     """
-    process = _dvc(list(words), {})
-    _running.add(process)
-    try:
-        said, _ = process.communicate()
-    finally:
-        _running.discard(process)
-    if process.returncode and not may_fail:
-        lines = said.strip().splitlines() or [f"ended with code {process.returncode}"]
-        named = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
-        tail = "\n".join(lines[-TAIL:])
-        raise StageError(f"dvc {words[0]}", named.removeprefix("ERROR: "), tail)
+    job = _begun(words, {})
+    lines = list(job.lines())
+    if _ended(job) and not may_fail:
+        named = next((line for line in reversed(lines) if line.startswith("ERROR")), None)
+        said = named or (lines[-1] if lines else "it was killed")
+        raise StageError(f"dvc {words[0]}", said.removeprefix("ERROR: "), "\n".join(lines[-TAIL:]))
 
 
 def stop_all() -> None:
@@ -215,20 +216,6 @@ def _cut_off() -> bool:
         else:
             return False
     return True
-
-
-def _dvc(
-    arguments: list[str], environment: dict[str, str], errors: int = subprocess.STDOUT
-) -> subprocess.Popen[str]:
-    return leash.start(
-        [sys.executable, "-m", "dvc", *FLAGS, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-        errors="replace",
-        env=_environment(environment),
-    )
 
 
 def _environment(changes: dict[str, str]) -> dict[str, str]:

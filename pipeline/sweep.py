@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Failed
 
 from lazyleap.errors import InputError
-from pipeline import dvc, flows, marks, origin, pools, states, turn
+from pipeline import dvc, flows, marks, origin, pools, states, turn, workers
 from pipeline.console import result, watching
 from pipeline.kept import Kept
 from pipeline.outcomes import BudgetError, GridError, Outcome, StageError, overall
@@ -59,7 +59,7 @@ def setting_flow(
         chosen = plan(grid, run)
         if refused := origin.refusal(asked, origin.here(chosen.place)):
             return Failed(message=refused)
-        with chosen.described():
+        with chosen.described(), workers.kept():
             return _brought(chosen, run, every, Limits.of(max_seconds, timeout))
     except InputError as error:
         return Failed(message=str(error))
@@ -104,6 +104,7 @@ def sweep_flow(
     with (
         turn.turn(chosen.grid, get_run_logger().info),
         chosen.described(),
+        workers.kept(),
         get_client(sync_client=True) as client,
     ):
         dvc.allow()

@@ -197,14 +197,13 @@ def _be_stage(request: dict[str, Any]) -> int:
 def _be_dvc(job: dict[str, Any], starter: socket.socket) -> int:
     """``python -m dvc ..``, whose stages are forked elsewhere."""
     import dvc.__main__  # in the fork alone: whoever imports this file gets no DVC with it
-    import dvc.dvcfile
     import dvc.stage.run
     from dvc.cli import main as dvc_main
 
     _be(job["environment"], [str(dvc.__main__.__file__), *job["arguments"]])
-    from pipeline import lockfile
+    from pipeline import otherwise
 
-    dvc.dvcfile.modify_yaml = lockfile.modifying(dvc.dvcfile.modify_yaml)
+    otherwise.install()
     shell = dvc.stage.run._run
     dvc.stage.run._run = partial(_run, shell, starter)
     return int(dvc_main(job["arguments"]))
