@@ -12,7 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-WIDTH = 120  # columns where there is no terminal
+WIDTH = 120  # columns where there is no terminal, and the table is no wider
+WIDEST = 10_000
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class Answer:
     code: int = 0
 
 
-def console() -> Console:
-    """Where tables and lines go."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH)
+def console(needed: int = 0) -> Console:
+    """Where tables and lines go; as wide as ``needed`` where there is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else max(WIDTH, needed))
 
 
 def give(answer: Answer, as_json: bool) -> None:
@@ -34,11 +35,21 @@ def give(answer: Answer, as_json: bool) -> None:
     if as_json:
         print(json.dumps(_plain(answer.content), indent=1, ensure_ascii=False, allow_nan=False))
     else:
-        out = console()
         for part in answer.shown:
+            out = console() if isinstance(part, str) else _wide_enough(part)
             out.print(part, highlight=False, markup=False, soft_wrap=isinstance(part, str))
     if answer.code:
         sys.exit(answer.code)
+
+
+def _wide_enough(part: Table) -> Console:
+    """One that no column is cut off on: on a narrow terminal cells are wrapped."""
+    needed = Console(width=WIDEST, height=1).measure(part).maximum  # both, or a dumb one has 80
+    out = console(needed)
+    if out.width < needed:
+        for column in part.columns:
+            column.no_wrap = False
+    return out
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
