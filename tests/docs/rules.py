@@ -38,9 +38,13 @@ SMALLER = (
 OF_FIELDS = "rm -rf grids/neural-fields-* && lazyleap study tune neural-fields --inner 0.01,0.02"
 OF_FIELDS = f"{OF_FIELDS} --only {RUN} && lazyleap run --grid neural-fields-tuning"
 FIELDS_CONFIRMED = f"{OF_FIELDS} && lazyleap study confirm neural-fields --seeds 1,2"
+FIELDS_ONLY = (
+    "exact-k3-*,lazy-secants-listen-k10-*,lazy-3-secants-listen-3-then-10-*,exact-k10-*,lazy-k10-*,"
+    "exact-k3-then-10-*,reptile-k10-*,lazy-listen-k10-*,exact-listen-k10-*"
+)
 FIELDS_NAMED = (
-    ("psnr@10", "accuracy@5"),
-    ("'exact-k3-*,lazy-*-k10-*'", "'maml-*'"),
+    ("psnr@10,psnr@100", "accuracy@5"),
+    (f"'{FIELDS_ONLY}'", "'maml-*'"),
     (",3,4,5", ""),
 )
 WITH_SERVER = (  # as the text has it: a server that stays, and its address set
@@ -117,6 +121,11 @@ RULES = (
     Rule(r"lazyleap study tune neural-fields .*", before="rm -rf grids/neural-fields-*"),
     Rule(r"lazyleap study (tuned|confirm) neural-fields .*", FIELDS_NAMED, before=OF_FIELDS),
     Rule(r"lazyleap run --grid neural-fields-tuning .*", before=OF_FIELDS),
+    Rule(r"lazyleap fidelity .* --grid neural-fields-tuning --tasks 32", (
+        ("lazy-secants-listen-k10-t1", f"{RUN}-t1"),
+        ("lazy-secants-listen-k10-t3", f"{RUN}-t2"),
+        ("32", "2"),
+    ), before=OF_FIELDS),
     Rule(r"lazyleap run --grid neural-fields-confirmation .*", before=FIELDS_CONFIRMED),
     Rule(
         r"lazyleap study judge neural-fields-.*",
