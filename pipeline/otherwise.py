@@ -60,8 +60,7 @@ def missing(transfer: Transfer) -> Transfer:
     """
 
     def copy(cache: Any, source: Any, target: Any, force: bool = True) -> list[tuple[str, str]]:
-        from dvc.fs import HTTPFileSystem
-        from dvc_objects.fs.generic import copy as copy_file
+        from dvc.fs import HTTPFileSystem, generic
 
         if any(isinstance(one.fs, HTTPFileSystem) for one in (source, target)):
             return transfer(cache, source, target, force)  # DVC says why not
@@ -70,7 +69,7 @@ def missing(transfer: Transfer) -> Transfer:
         for name, parts in _runs(source).items():
             if name not in there:
                 place = target.fs.join(target.path, *parts)
-                copy_file(source.fs, source.fs.join(source.path, *parts), target.fs, place)
+                generic.copy(source.fs, source.fs.join(source.path, *parts), target.fs, place)
                 done.append((parts[-2], parts[-1]))
         return done
 

@@ -17,7 +17,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OURS = {"lazyleap", "stages", "pipeline", "tests", "benchmarks", "examples"}
 OUTSIDE = ("tests/extensions/outside/", "examples/web/node_modules/")
 WITH_ONNX = (
-    "lazyleap/classifiers/session.py",
+    "lazyleap/onnxfile.py",
     "lazyleap/classifiers/files.py",
     "lazyleap/classifiers/look.py",
 )
