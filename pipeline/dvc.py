@@ -184,9 +184,10 @@ def call(words: Sequence[str], may_fail: bool = False) -> None:
     """
     job = _begun(words, {})
     lines = list(job.lines())
-    if _ended(job) and not may_fail:
+    code = _ended(job)
+    if code and not may_fail:
         named = next((line for line in reversed(lines) if line.startswith("ERROR")), None)
-        said = named or (lines[-1] if lines else "it was killed")
+        said = named or (lines[-1] if lines else f"ended with code {code}")
         raise StageError(f"dvc {words[0]}", said.removeprefix("ERROR: "), "\n".join(lines[-TAIL:]))
 
 

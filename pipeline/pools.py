@@ -99,10 +99,7 @@ def submit(
 
 
 def read(client: SyncPrefectClient, ids: Iterable[UUID]) -> list[FlowRun]:
-    """Those of these flow runs that a worker has begun, as they are now.
-
-    The others would only be counted, and hundreds of them keep client and server busy.
-    """
+    """Those of these flow runs that a worker has begun, as they are now."""
     found: list[FlowRun] = []
     wanted = list(ids)
     begun = FlowRunFilterState(name=FlowRunFilterStateName(not_any_=list(WAITING)))

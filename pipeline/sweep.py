@@ -30,9 +30,7 @@ ENTRY = "pipeline.sweep.setting_flow"
 EVERY = 300.0  # seconds between two checkpoints in the remote
 PULL = ("--pull", "--allow-missing")
 POLL = 1.0  # seconds between two looks at the settings at work
-AHEAD = (
-    16  # settings that no worker has begun; hundreds would make Prefect's SQLite trip over itself
-)
+AHEAD = 16  # settings handed out that no worker has begun: hundreds are too much for SQLite
 
 
 @flow(name="lazyleap-setting", flow_run_name="{grid}/{run}")
