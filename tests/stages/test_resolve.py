@@ -202,6 +202,7 @@ OF_FILES = {
     "lazyleap/classifiers/files.py",
     "lazyleap/classifiers/form.py",
     "lazyleap/classifiers/session.py",
+    "lazyleap/onnxfile.py",
 }
 """For the user's ONNX classifiers, which the small project has none of."""
 
