@@ -22,6 +22,7 @@ CHAIN = ("train", "evaluate", "export")  # the stages of every setting, in order
 FETCHED = "data/raw/"  # sources below this folder are made by a fetch stage
 REGISTRY = Path("data/datasets.yaml")  # what they can fetch
 STAGES = "dvc.yaml"
+TOP = Path("params.yaml")
 DOWNLOADS = f"data/{STAGES}:"  # where these stages are
 
 
@@ -171,8 +172,8 @@ def plan(grid: str | None = None, only: str | None = None) -> Plan:
         InputError: in one sentence, if the file is wrong in any place or nothing matches.
     """
     code.refresh()
-    path = params_of(grid)
-    settings, prefix = load(path), ""
+    path, settings = _chosen(grid)
+    prefix = ""
     if path.parent != Path():
         prefix = f"{path.parent}/{STAGES}:"
         _check_place(path.parent, settings)
@@ -206,14 +207,24 @@ def params_of(grid: str | None) -> Path:
     Raises:
         InputError: if there is no such grid.
     """
-    top = Path("params.yaml")
+    return _place(grid) or _chosen(grid)[0]
+
+
+def _chosen(grid: str | None) -> tuple[Path, Settings]:
+    """The place of its parameters, and what they say."""
+    if path := _place(grid):
+        return path, load(path)
+    top = load(TOP)
+    if grid and top.grid != grid:
+        raise InputError(f"--grid {grid}: no such grid; {nearest(grid, [top.grid, *_grids()])}")
+    return TOP, top
+
+
+def _place(grid: str | None) -> Path | None:
+    """Of a grid's params.yaml, where its name alone says it."""
     if grid is None:
-        return top
-    if grid in _grids():
-        return Path("grids") / grid / top
-    if (own := load(top).grid) == grid:
-        return top
-    raise InputError(f"--grid {grid}: no such grid; {nearest(grid, [own, *_grids()])}")
+        return TOP
+    return Path("grids") / grid / TOP if grid in _grids() else None
 
 
 def _own(environment: dict[str, str]) -> dict[str, str]:

@@ -8,9 +8,10 @@ stages a setting. Here each is paid once. A job is a fork that becomes DVC; wher
 ``python -m stages.NAME ..`` it asks this process for one more fork, which becomes the stage. DVC
 itself could not: it has threads, and of those a fork keeps the locks alone.
 
-What a kind of stage needs is loaded when one comes for the second time, so that what is done once
-costs no more than ever. Loaded are libraries, no module of the project's: a stage reads the code as
-it is when it begins. Where a GPU is nothing is loaded for stages: CUDA does not survive a fork.
+What a setting's stages need is loaded when the first of them comes, for the others follow; what any
+other kind needs when one comes for the second time, so that what is done once costs no more than
+ever. Loaded are libraries, no module of the project's: a stage reads the code as it is when it
+begins. Where a GPU is nothing is loaded for stages: CUDA does not survive a fork.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ EXPORTER = (
     *("onnx.reference", "torch.onnx", "torch._dynamo", "torch.export._trace"),
     "onnxscript.function_libs.torch_lib.ops",
 )
-LIBRARIES = {"export": (*USUAL, *EXPORTER)}  # of the stages that need more than usual
+LIBRARIES = {"train": USUAL, "evaluate": USUAL, "export": (*USUAL, *EXPORTER)}  # a setting's chain
 
 Program = Callable[[], int]
 _seen: Counter[str] = Counter()  # the stages there were, by kind
@@ -148,9 +149,10 @@ def _serve(job: dict[str, Any]) -> Program | int:
 
 
 def _expect(stage: str) -> None:
-    """Load what it needs when the second of its kind comes."""
+    """Load what it needs, where that will serve more than this one."""
     _seen[stage] += 1
-    if _seen[stage] > 1 and not any(map(os.path.exists, GPUS)):
+    more = stage in LIBRARIES or _seen[stage] > 1
+    if more and not any(map(os.path.exists, GPUS)):
         _load(LIBRARIES.get(stage, USUAL))
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -79,7 +80,7 @@ def test_a_stage_finds_what_a_program_of_its_own_would(prepared, started):
     assert (said["stage"], said["seen"]) == (f"train@{RUN}", str(prepared))
     assert (said["asked"], said["parent"]) == ("now", worker)
     loaded = {name.partition(".")[0] for name in said["modules"]}
-    assert "torch" in loaded  # of the second training
+    assert "torch" in loaded
     assert "lazyleap" not in loaded
     assert {name for name in said["modules"] if name.startswith("stages")} <= {"stages"}
     assert len(started) == 1
@@ -138,6 +139,20 @@ def test_another_command_than_a_stage_is_run_by_a_shell(prepared):
 )
 def test_what_needs_no_shell(command, plain):
     assert bool(warm._STAGE.fullmatch(command)) == plain
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_what_serves_more_than_one_stage_is_loaded_before_the_fork(gpu, tmp_path, monkeypatch):
+    """For a setting's stages at once, as the others follow; for another kind's when it is back."""
+    loaded = []
+    monkeypatch.setattr(warm, "_load", loaded.append)
+    monkeypatch.setattr(warm, "_seen", Counter())
+    monkeypatch.setattr(warm, "GPUS", (str(tmp_path),) if gpu else (str(tmp_path / "none"),))
+    stages = ("prepare", "train", "evaluate", "prepare", "export")
+    for stage in stages:
+        warm._expect(stage)
+    first = [warm.USUAL, warm.USUAL, warm.USUAL, (*warm.USUAL, *warm.EXPORTER)]
+    assert loaded == ([] if gpu else first)
 
 
 def test_it_loads_no_module_of_the_project():
