@@ -24,11 +24,15 @@ Outcome = Literal["better", "worse", "undecided"]
 
 @dataclass(frozen=True)
 class Run:
-    """One finished run of a setting: its seed, its test items and what its training cost."""
+    """One finished run of a setting: its seed, its test items and what its training cost.
+
+    ``machine``: the kind of it that the time is of.
+    """
 
     seed: int
     items: Items
     cpu_seconds: float
+    machine: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Comparison:
         adjusted: the same after Holm's correction for all comparisons of one call.
         verdict: of ``first``; ``better`` or ``worse`` only if ``adjusted`` is at most 0.05.
         cpu_seconds: of training, mean over seeds, of both.
+        one_machine: whether all of it was on machines of one kind; else the times do not compare.
     """
 
     first: str
@@ -76,10 +81,16 @@ class Comparison:
     adjusted: float
     verdict: Outcome
     cpu_seconds: tuple[float, float]
+    one_machine: bool
 
     @property
-    def equal_compute(self) -> bool:
-        """Whether both trained for the same CPU time, within a tenth of the larger."""
+    def equal_compute(self) -> bool | None:
+        """Whether both trained for the same CPU time, within a tenth of the larger.
+
+        None: not to be told from times of machines of several kinds.
+        """
+        if not self.one_machine:
+            return None
         return max(self.cpu_seconds) - min(self.cpu_seconds) <= EQUAL * max(self.cpu_seconds)
 
 
@@ -145,6 +156,7 @@ def _pair(first: Candidate, second: Candidate, metric: str) -> Comparison:
         1.0,
         "undecided",
         (first.cpu_seconds, second.cpu_seconds),
+        len({run.machine for one in (first, second) for run in one.runs}) == 1,
     )
 
 

@@ -57,6 +57,12 @@ class Run:
     folder: Path
     scalars: Callable[[str], Mapping[str, float]]
 
+    @property
+    def machine(self) -> str:
+        """What its times are of: the processor or GPU, and what torch's kernels use of it."""
+        said = (self.record.get(key) for key in ("hardware", "instruction_set", "device"))
+        return ", ".join(str(word) for word in said if word)
+
     def score(self, metric: str) -> Score | None:
         """A metric of metrics.json; ``{horizon}`` in its name stands for the run's own."""
         found = self.metrics["metrics"].get(metric.format(horizon=self.horizon))
@@ -117,6 +123,11 @@ class Group:
     def recorded(self, key: str) -> float:
         """The mean over seeds of a number of record.json."""
         return math.fsum(float(run.record[key]) for run in self.runs) / len(self.runs)
+
+
+def one_machine(groups: Iterable[Group]) -> bool:
+    """Whether their times compare: all runs were trained on machines of one kind."""
+    return len({run.machine for group in groups for run in group.runs}) <= 1
 
 
 Value = TypeVar("Value")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -111,6 +112,16 @@ def test_equal_compute_is_within_a_tenth(other, equal):
     found = only(candidate("a", values), candidate("b", -values, cpu=other))
     assert found.cpu_seconds == (100.0, other)
     assert found.equal_compute is equal
+
+
+@pytest.mark.parametrize("other", ["the same", "another"])
+def test_times_of_machines_of_several_kinds_are_not_equal_or_unequal(other):
+    values = np.random.default_rng(0).normal(size=(2, 9))
+    a, b = candidate("a", values), candidate("b", -values)
+    first, second = (tuple(replace(run, machine="the same") for run in c.runs) for c in (a, b))
+    second = (second[0], replace(second[1], machine=other))  # one seed is enough
+    found = only(replace(a, runs=first), replace(b, runs=second))
+    assert found.equal_compute is (True if other == "the same" else None)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from stages.reporting import inputs, verdict
 from stages.reporting.wording import plural, said, shown
 
 TRAINING = ("meta_iterations", "train_cpu_seconds", "peak_memory_mib", "device", "processor")
-JUDGED = ("difference", "low", "high", "seeds", "items", "clusters", "p", "verdict", "cpu_seconds")
+JUDGED = ("difference", "low", "high", "seeds", "items", "clusters", "p", "verdict", "cpu_seconds",
+          "one_machine")  # fmt: skip
 
 
 def show(run: str, grid: str | None) -> Answer:
@@ -123,5 +124,5 @@ def _sentence(row: Mapping[str, Any]) -> str:
     return (
         f"{head}; difference {gap:+.4g} ({low:.4g} .. {high:.4g}) {row['unit']}, the first is "
         f"{pair['verdict']} ({plural(pair['seeds'], 'seed')} in common, {why}); "
-        f"training took {cost} CPU s"
+        f"training took {cost} CPU s{'' if pair['one_machine'] else ', of different machines'}"
     )

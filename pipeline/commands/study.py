@@ -24,6 +24,7 @@ from stages.reporting.wording import said
 
 TUNING, CONFIRMATION = "-tuning", "-confirmation"
 PAYS = {"better": "pays", "worse": "does not", "undecided": "undecided"}
+TIMES = {True: "", False: " (unequal CPU time)", None: " (CPU times of different machines)"}
 
 
 def tune(
@@ -211,7 +212,7 @@ def _row(measure: Measure, group: Group, pair: Comparison | None, work: int) -> 
     score, cpu = measure.of(group), group.recorded("train_cpu_seconds")
     scale = 100 if measure.unit == "%" else 1
     word = PAYS[pair.verdict] if pair else "control"
-    unequal = bool(pair and not pair.equal_compute)
+    equal = pair.equal_compute if pair else True
     gap = [scale * x for x in (pair.difference, pair.low, pair.high)] if pair else []
     words = [
         group.label,
@@ -222,7 +223,7 @@ def _row(measure: Measure, group: Group, pair: Comparison | None, work: int) -> 
         str(pair.seeds if pair else len(group.runs)),
         f"{cpu:.0f}",
         f"{work:,}",
-        f"{word} (unequal CPU time)" if unequal else word,
+        f"{word}{TIMES[equal]}",
     ]
     kept = ("difference", "low", "high", "p", "adjusted", "seeds", "items")
     numbers = {key: getattr(pair, key) if pair else None for key in kept}
@@ -234,5 +235,5 @@ def _row(measure: Measure, group: Group, pair: Comparison | None, work: int) -> 
         "words": words,
     }
     value = score.value if score else None
-    cost = {"cpu_seconds": cpu, "inner_steps": work, "equal_compute": not unequal}
+    cost = {"cpu_seconds": cpu, "inner_steps": work, "equal_compute": equal}
     return about | {"value": value} | cost | numbers

@@ -26,7 +26,7 @@ def page(found: Mapping[str, Any], run: str, records: Records) -> str:
     head = [
         f"# {grid}: each setting against {found['against']}",
         f"    lazyleap run --grid {grid}\n    lazyleap study judge {grid} --against {run}",
-        f"Commit {_each(records, 'commit')}; {_each(records, 'hardware')}. {HOW} {missing}".strip(),
+        f"Commit {_each(records, 'commit')}; {_machines(records)}. {HOW} {missing}".strip(),
     ]
     return "\n\n".join([*head, *tables]) + "\n"
 
@@ -62,6 +62,13 @@ def _each(records: Records, key: str) -> str:
     said = (f"{one.get(key, 'unknown')}"[:60] for one in records)
     unclean = any(one.get("dirty") for one in records) and key == "commit"
     return ", ".join(dict.fromkeys(said)) + (" with uncommitted changes" if unclean else "")
+
+
+def _machines(records: Records) -> str:
+    """The processors or GPUs, with what torch's kernels use of them: one name has several kinds."""
+    said = ((one.get("hardware", "unknown"), one.get("instruction_set")) for one in records)
+    words = (f"{name} ({kind})" if kind else f"{name}" for name, kind in said)
+    return ", ".join(dict.fromkeys(word[:100] for word in words))
 
 
 def write(files: Mapping[Path, str]) -> None:

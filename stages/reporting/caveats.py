@@ -43,8 +43,11 @@ def _timing(groups: Sequence[Group]) -> str:
 
 def _machines(runs: Sequence[Run]) -> list[str]:
     said = []
-    if len({(str(run.record.get("hardware")), run.record["device"]) for run in runs}) > 1:
-        said.append("The runs were on different machines: their CPU times do not compare.")
+    if len(kinds := sorted({run.machine for run in runs})) > 1:
+        said.append(
+            "The runs were on different machines, so their CPU times do not compare: "
+            f"{'; '.join(kinds)}."
+        )
     if any(run.record["device"] != "cpu" for run in runs):
         said.append("CPU seconds leave out what an accelerator did.")
     waits = [_waited(run) for run in runs]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lazyleap.report import Chart, Field, Measure
-from lazyleap.results import Group, Score
+from lazyleap.results import Group, Score, one_machine
 from stages.reporting.wording import capital, scaled, unit_title
 
 SERIES = Field("series", "setting", "nominal")
@@ -18,15 +18,20 @@ MEMORY = Measure("peak_memory_mib", "peak memory of training", "MiB")
 
 
 def charts(groups: Sequence[Group], compared: Sequence[Measure]) -> list[Chart]:
-    """Each compared measure against cost and horizon; what training costs against the horizon."""
-    found = []
+    """Each compared measure against cost and horizon; what training costs against the horizon.
+
+    Nothing against CPU times that do not compare.
+    """
+    found, timed = [], one_machine(groups)
     for measure in compared:
         scored = [(g, s) for g in groups if (s := measure.of(g)) is not None]
-        found += (
-            [_against_cpu(measure, scored), _against_horizon(measure, scored)] if scored else []
-        )
+        if scored and timed:
+            found.append(_against_cpu(measure, scored))
+        if scored:
+            found.append(_against_horizon(measure, scored))
     trained = [g for g in groups if g.recorded("meta_iterations")]
-    costs = [(m, [(g, Score(g.recorded(m.metric))) for g in trained]) for m in (CPU, MEMORY)]
+    kinds = (CPU, MEMORY) if timed else (MEMORY,)
+    costs = [(m, [(g, Score(g.recorded(m.metric))) for g in trained]) for m in kinds]
     return found + [_against_horizon(m, scored) for m, scored in costs if scored]
 
 

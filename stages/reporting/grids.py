@@ -119,7 +119,7 @@ def _pair(one: Comparison, groups: Mapping[str, Group]) -> dict[str, Cell]:
         "differ": _differ(groups[one.first], groups[one.second]),
         "difference": replace(gap, signed=True),
         "verdict": one.verdict,
-        "cpu": round(first / second, 2) if second else None,
+        "cpu": round(first / second, 2) if second and one.one_machine else None,
         "seeds": one.seeds,
     }
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
+from lazyleap import results
 from lazyleap.comparison import EQUAL, Candidate, Comparison, Run, compare
 from lazyleap.errors import InputError
+from lazyleap.items import Items
 from lazyleap.report import Measure
-from lazyleap.results import Group, Score
+from lazyleap.results import Group, Score, one_machine
 from lazyleap.statistics import LEVEL, holm
 from stages.reporting.wording import capital, listed, plural, said
 
@@ -80,8 +82,13 @@ def _word(best: bool, against: Comparison | None) -> Word:
 
 
 def budgets(groups: Sequence[Group], measure: Measure) -> tuple[Budget, ...]:
-    """One entry wherever a costlier setting takes the lead; costs within a tenth are equal."""
+    """One entry wherever a costlier setting takes the lead; costs within a tenth are equal.
+
+    None where times do not compare.
+    """
     found: list[Budget] = []
+    if not one_machine(groups):
+        return ()
     for seconds in sorted({g.recorded("train_cpu_seconds") for g in groups}):
         field = standings([g for g in groups if _costs(g, seconds)], measure)
         if field and (not found or field[0].group is not found[-1].field[0].group):
@@ -117,10 +124,11 @@ def _pair(one: Group, other: Group, measure: Measure) -> Comparison | None:
 
 def _candidate(group: Group, measure: Measure) -> Candidate:
     runs = [r for r in group.runs if r.items is not None and measure.metric in r.items.values]
-    return Candidate(
-        group.label,
-        tuple(Run(r.seed, r.items, float(r.record["train_cpu_seconds"])) for r in runs if r.items),
-    )
+    return Candidate(group.label, tuple(_run(r, r.items) for r in runs if r.items))
+
+
+def _run(one: results.Run, items: Items) -> Run:
+    return Run(one.seed, items, float(one.record["train_cpu_seconds"]), one.machine)
 
 
 def _judged(one: Comparison, adjusted: float, measure: Measure) -> Comparison:

@@ -11,7 +11,7 @@ from lazyleap.report import plain
 from stages.reporting import page
 from tests.report import grid
 from tests.report.conftest import rerun
-from tests.report.reading import FEW, drawn, metrics, record, rows, small
+from tests.report.reading import FEW, Tables, drawn, metrics, record, rows, small
 
 
 def test_one_seed_decides_nothing_and_the_page_says_so(root):
@@ -46,6 +46,27 @@ def test_caveats_come_from_the_records(root):
         "Runs are of 2 commits",
     ):
         assert words in text.partition("All settings")[0]
+
+
+def test_times_of_machines_of_several_kinds_are_not_compared(root):
+    """One name, another set of instructions: on such machines the same work took 2.7 times."""
+    for run in small(root, seeds=2)["runs"]:
+        grid.edit(record(root, run), instruction_set="x86_64 AVX512")
+    title, charts = (
+        "glyphs: At equal training compute",
+        {"accuracy-cpu", "train-cpu-seconds-horizon"},
+    )
+    text = rerun(root)
+    assert rows(text, title)
+    assert charts <= {name.removeprefix("glyphs-") for name in drawn(text)}
+    grid.edit(record(root, "maml-exact-k5-s1"), instruction_set="x86_64 AVX2")
+    text = rerun(root)
+    assert (
+        "The runs were on different machines, so their CPU times do not compare: an invented "
+        "processor, x86_64 AVX2, cpu; an invented processor, x86_64 AVX512, cpu."
+    ) in text
+    assert title not in Tables(text).found
+    assert not charts & {name.removeprefix("glyphs-") for name in drawn(text)}
 
 
 def test_only_what_a_commit_holds_is_checked_out(root):

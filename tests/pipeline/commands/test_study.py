@@ -205,6 +205,24 @@ def test_each_setting_is_held_against_one_and_corrected(project: Path) -> None:
     assert words["maml exact k=5"] == "does not"
 
 
+def test_cpu_times_of_machines_of_several_kinds_are_neither_equal_nor_unequal(
+    project: Path,
+) -> None:
+    grid.write(project, grid.params(), maml_lazy_k5=0.2)
+    another = folders.record("toy", "maml-lazy-k5-s1") / "record.json"
+    grid.edit(another, instruction_set="x86_64 AVX2")
+    found = ask("judge", "toy", "--against", "maml-exact-k5-s0", "--to", "made/page.md")
+    own = {row["setting"]: row for row in found["rows"] if row["metric"] == "accuracy@1"}
+    lazy, other = own["maml lazy k=5 (placement start)"], own["maml exact k=1"]
+    assert (lazy["equal_compute"], lazy["words"][-1]) == (
+        None,
+        "pays (CPU times of different machines)",
+    )
+    assert other["equal_compute"] is False
+    head = "; an invented processor, an invented processor (x86_64 AVX2). "
+    assert head in Path("made/page.md").read_text()
+
+
 def _mean(run: str) -> float:
     with np.load(folders.evaluated("toy", run) / "items.npz") as items:
         return float(items["value:accuracy@1"].mean())
