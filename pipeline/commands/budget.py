@@ -21,17 +21,20 @@ def budget(
     with chosen.described():
         _prepare(chosen)
     from stages import budget as program  # torch only where it is needed
+    from stages import provenance
 
     path = params_of(grid)
     shares = program.share_out(path, cpu_seconds, only or "*", rounds, seconds)
     content = {
         "params": path.as_posix(),
         "cpu_seconds": cpu_seconds,
+        "machine": f"{provenance.processor()} ({provenance.instruction_set()})",
         "shares": [one._asdict() for one in shares],
     }
     rows = [(str(one.meta_iterations), f"{one.cpu_ms:.1f}", ", ".join(one.runs)) for one in shares]
     heads = ("meta_iterations", "CPU ms each", "runs")
-    return Answer(content, (table(heads, rows), f"written into {path}"))
+    said = f"written into {path}; timed on {content['machine']}: elsewhere they take another time"
+    return Answer(content, (table(heads, rows), said))
 
 
 def _prepare(chosen: Plan) -> None:

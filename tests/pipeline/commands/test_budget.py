@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from lazyleap.errors import InputError
 from lazyleap.settings import load
 from pipeline.cli import app
+from stages import provenance
 from tests.conftest import RUNS, edit
 
 pytestmark = pytest.mark.system
@@ -25,6 +26,7 @@ def test_one_setting_is_given_its_share_and_the_other_left_alone(project: Path) 
     answer = json.loads(done.output)
     (share,) = answer["shares"]
     assert (answer["params"], answer["cpu_seconds"], share["runs"]) == ("params.yaml", 3, [LAZY])
+    assert answer["machine"].endswith(f"({provenance.instruction_set()})")
     bought = share["meta_iterations"]
     assert bought * share["cpu_ms"] <= 3000 < (bought + 1) * share["cpu_ms"]
     runs = load(Path("params.yaml")).runs
