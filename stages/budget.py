@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import torch
 import typer
 
 from lazyleap import registry
@@ -72,7 +71,7 @@ def share_out(
             file is then as it was.
     """
     settings = load(params)
-    torch.set_num_threads(settings.threads)
+    machine.use(settings.threads)
     groups = alike(chosen(settings, only))
     timings = [timing(group[0]) for group in groups]
     taken = in_turns(timings, rounds, seconds)

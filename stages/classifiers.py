@@ -30,7 +30,7 @@ def asked(params: str, stage: str, name: str) -> Asked:
     """What a stage is to make; InputError if there is no such classifier."""
     inputs = Inputs(params, stage, name)
     given = inputs.parameters
-    torch.set_num_threads(given["threads"])
+    machine.use(given["threads"])
     options = at(given["options_class"]).some(given["options"])
     return Asked(inputs.grid, given["device"], options, inputs.server)
 

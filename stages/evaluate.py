@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from lazyleap.datasets.store import load as load_data
 from lazyleap.files import replacing
@@ -27,7 +26,7 @@ def main(name: str, params: Params = "params.yaml", traceback: Traceback = False
     """Write metrics.json, items.npz, curve.csv and pictures of run NAME."""
     inputs = Inputs(params, "evaluate", name)
     setting = Setting.of(inputs.parameters)
-    torch.set_num_threads(setting.threads)
+    machine.use(setting.threads)
     device = machine.device(setting.device)
     data = load_data(folders.images(setting.grid, setting.task_name, "test"))
     theta = load_theta(folders.trained(setting.grid, name), device)

@@ -77,7 +77,7 @@ def _trained(
 ) -> tuple[Setting, Learner, dict[str, torch.Tensor], int]:
     inputs = Inputs(params, "fidelity", name)
     setting = Setting.of(inputs.parameters)
-    torch.set_num_threads(setting.threads)
+    machine.use(setting.threads)
     device = machine.device(setting.device)
     theta = load_theta(folders.trained(setting.grid, name), device)
     data = load_data(folders.images(setting.grid, setting.task_name, "train"))

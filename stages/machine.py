@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import shlex
 import sys
@@ -20,6 +21,22 @@ def device(wanted: str) -> torch.device:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise InputError("device: cuda was asked for, but torch sees no GPU here; use auto or cpu")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+LARGEST = 32 * 2**20  # bytes; the most that glibc takes for the latter
+
+
+def use(threads: int) -> None:
+    """Compute in so many threads, and keep freed memory for the next tensor.
+
+    glibc gives it back to the system after each step and gets it again page by page, each filled
+    with zeros first. Kept, it makes a process a little larger. Without glibc nothing is changed.
+    """
+    torch.set_num_threads(threads)
+    if tune := getattr(ctypes.CDLL(None), "mallopt", None):
+        tune(M_MMAP_THRESHOLD, LARGEST)
+        tune(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def describe(chosen: torch.device, threads: int, *inputs: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def main(
     """Meta-train run NAME, from its checkpoint where there is one."""
     inputs = Inputs(params, "train", name)
     setting = Setting.of(inputs.parameters)
-    torch.set_num_threads(setting.threads)
+    machine.use(setting.threads)
     device = machine.device(setting.device)
     scratch.end_with_parent()
     data = load_data(folders.images(setting.grid, setting.task_name, "train"))
