@@ -41,8 +41,15 @@ def rows(grid: str, groups: Sequence[Group]) -> list[dict[str, Any]]:
         path = folders.fidelity(grid, run.name)
         if path.is_file():
             read = records.read(path, _Compared)
-            found += [{"run": run.name} | row for row in read["rows"] if not row["refused"]]
+            kept = [{"run": run.name} | row for row in read["rows"] if not row["refused"]]
+            found += _beside_exact(kept)
     return found
+
+
+def _beside_exact(kept: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With ``share``: of the exact gradient's time at the same theta."""
+    exact = next((row["cpu_ms"] for row in kept if row["estimator"] == "exact"), None)
+    return [row | {"share": row["cpu_ms"] / exact if exact else None} for row in kept]
 
 
 def table(found: Sequence[dict[str, Any]]) -> Table:
@@ -53,12 +60,13 @@ def table(found: Sequence[dict[str, Any]]) -> Table:
         Column("cosine", "cosine with the exact gradient"),
         Column("ratio", "its length, of the exact one"),
         Column("cpu", "CPU ms a task"),
+        Column("share", "CPU time, of the exact one's"),
         Column("least", "smallest factor"),
     ]
     cells: list[dict[str, Cell]] = [
         {"run": row["run"], "estimator": row["estimator"], "ratio": row["ratio"]}
         | {"cosine": Score(row["cosine"], row["low"], row["high"])}
-        | {"cpu": row["cpu_ms"], "least": row["min_factor"]}
+        | {"cpu": row["cpu_ms"], "share": row["share"], "least": row["min_factor"]}
         for row in found
     ]
     return Table("fidelity", "Gradients beside the exact one", columns, cells, _NOTE)
@@ -72,13 +80,14 @@ _NOTE = (
 
 def charts(found: Sequence[dict[str, Any]]) -> list[Chart]:
     """Cosine against time; none where nothing was compared."""
-    if not found:
-        return []
     drawn = [
-        {"run": row["run"], "estimator": row["estimator"], "cpu": row["cpu_ms"]}
+        {"run": row["run"], "estimator": row["estimator"], "share": row["share"]}
         | {"value": row["cosine"], "low": row["low"], "high": row["high"]}
         for row in found
+        if row["share"] is not None
     ]
+    if not drawn:
+        return []
     return [
         Chart(
             "fidelity",
@@ -86,7 +95,7 @@ def charts(found: Sequence[dict[str, Any]]) -> list[Chart]:
             "Higher is better. Bars: 95% intervals over validation tasks.",
             "point",
             drawn,
-            Field("cpu", "CPU ms a task", format=",.4~r"),
+            Field("share", "CPU time, of the exact gradient's at the same theta", format=".2~r"),
             Field("value", "cosine with the exact gradient", format=".3~r"),
             Field("estimator", "estimator", "nominal"),
             tooltip=(Field("run", "at the theta of", "nominal"),),

@@ -51,7 +51,8 @@ def _least(group: Group) -> Cell:
 _SETTINGS = (
     "In brackets: 95% intervals, over the test sample or, with several seeds, over these; time and "
     "memory are means over seeds. The first measure decides the order and the verdict. Smallest "
-    "factor: of an inner step, where the estimator looks; below 0 no leap over it can be trusted."
+    "factor: of an inner step, where the estimator looks; below 0 a leap may turn the "
+    "gradient round there: the command fidelity says what that costs."
 )
 
 

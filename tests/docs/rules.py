@@ -126,6 +126,9 @@ RULES = (
         ("lazy-secants-listen-k10-t3", f"{RUN}-t2"),
         ("32", "2"),
     ), before=OF_FIELDS),
+    Rule(r"lazyleap fidelity k10-.* --grid fidelity --place 3 --tasks 20", (
+        ("k10-trained", RUN), ("k10-of-exact", RUN), ("20", "2"),
+    ), before="lazyleap run --grid fidelity"),
     Rule(r"lazyleap run --grid neural-fields-confirmation .*", before=FIELDS_CONFIRMED),
     Rule(
         r"lazyleap study judge neural-fields-.*",

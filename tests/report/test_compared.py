@@ -43,18 +43,20 @@ def test_a_row_an_estimator_and_a_chart(root):
     assert [row["estimator"] for row in found] == ["exact", "first order"]
     assert found[1]["at the theta of"] == RUN
     assert found[1]["cosine with the exact gradient"].startswith("0.5")
+    assert [row["CPU time, of the exact one's"] for row in found] == ["1", "0.25"]
     assert found[1]["smallest factor"].replace("\u2212", "-").startswith("-0.5")
     assert (root / "results" / grid.GRID / "glyphs-fidelity.svg").is_file()
 
 
 def test_the_chart_has_cosine_and_interval_against_time():
-    row = FIRST | {"run": RUN, "cpu_ms": 5.0, "min_factor": None}
+    row = FIRST | {"run": RUN, "cpu_ms": 5.0, "min_factor": None, "share": 0.25}
     (chart,) = charts([row])
-    point = {"run": RUN, "estimator": "first order", "cpu": 5.0}
+    point = {"run": RUN, "estimator": "first order", "share": 0.25}
     assert chart.rows == [point | {"value": 0.5, "low": 0.25, "high": 0.75}]
     svg, _ = drawing.static(chart, drawing.legends([chart]))
     assert "first order" in svg
     assert not charts([])
+    assert not charts([row | {"share": None}])
 
 
 def test_a_cosine_that_is_none_is_refused(root):
