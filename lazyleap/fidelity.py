@@ -18,7 +18,7 @@ from lazyleap.errors import InputError
 from lazyleap.estimators import Estimator, Exact, FirstOrder, Lazy
 from lazyleap.estimators.base import horizon
 from lazyleap.estimators.listening import Listen
-from lazyleap.noted import MIN_FACTOR
+from lazyleap.noted import MIN_FACTOR, REFERENCE
 from lazyleap.statistics import interval
 from lazyleap.trees import Tree, dot, norm
 
@@ -115,7 +115,7 @@ class Beside:
     @property
     def exact(self) -> Fidelity:
         """The exact gradient beside itself, with what it costs."""
-        return _beside("exact", self._exact, self._exact)
+        return _beside(REFERENCE, self._exact, self._exact)
 
     def look(self, name: str, estimator: Estimator) -> Fidelity:
         """Another's, of the same tasks; InputError if it does not go with the problem."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 PREFIX = "leap/"  # of every tag that an estimator notes
 MIN_FACTOR = "leap/min_factor"
+REFERENCE = "exact"  # of fidelity: the row that all others are held against
 """The smallest factor by which an inner step stretches a direction; below 0 it turns it round."""
 
 TURNED = (

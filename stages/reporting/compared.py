@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field as Held
 
 from lazyleap import records
+from lazyleap.noted import REFERENCE
 from lazyleap.report import Cell, Chart, Column, Field, Table
 from lazyleap.results import Group, Score
 from stages import folders
@@ -48,7 +49,7 @@ def rows(grid: str, groups: Sequence[Group]) -> list[dict[str, Any]]:
 
 def _beside_exact(kept: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """With ``share``: of the exact gradient's time at the same theta."""
-    exact = next((row["cpu_ms"] for row in kept if row["estimator"] == "exact"), None)
+    exact = next((row["cpu_ms"] for row in kept if row["estimator"] == REFERENCE), None)
     return [row | {"share": row["cpu_ms"] / exact if exact else None} for row in kept]
 
 
