@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 PREFIX = "leap/"  # of every tag that an estimator notes
 MIN_FACTOR = "leap/min_factor"
-REFERENCE = "exact"  # of fidelity: the row that all others are held against
 """The smallest factor by which an inner step stretches a direction; below 0 it turns it round."""
+REFERENCE = "exact"  # of fidelity: the row that all others are held against
 
 TURNED = (
     "an inner step stretches some direction by a negative factor (leap/min_factor is below 0): to "
