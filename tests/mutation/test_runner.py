@@ -55,7 +55,7 @@ if __name__ == "__main__":
     for mutant in mutants("lazyleap/a.py", whole):
         chosen = reach.killers(tests, mutant.file, mutant.lines, 60)
         file.write_text(mutant.apply(whole))
-        done = runner.attempt(place, chosen, 2)
+        done = runner.attempt(place, chosen, 15)  # a start of pytest fits even where cores are slow
         found[f"{mutant.old} -> {mutant.new}"] = [done.outcome, done.by]
     file.write_text("import nothing_of_this_name")
     done = runner.attempt(place, [test for test in tests if "test_a" in test], 20)
