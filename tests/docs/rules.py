@@ -6,10 +6,10 @@ import re
 from typing import NamedTuple
 
 from tests.conftest import ROOT
+from tests.docs import given
+from tests.docs.given import LABELS, LEARNED, RUN, SHOWN
 
-RUN, LEARNED, LABELS = "maml-lazy-k5", "maml-lazy-k10", "lt-reweight-lazy-k5"
 FIELDS = "fields"
-SHOWN = "runs.maml-lazy-k5.horizon=10"
 
 
 class Rule(NamedTuple):
@@ -24,20 +24,6 @@ class Rule(NamedTuple):
 LEAST = (("--rounds 3", ""), ("--out docs/results/", "--rounds 1 --horizons 1,2 --out work/"))
 SMALL = (("--episodes 600", "--episodes 2"), ("--episodes 300", "--episodes 2"))
 NEW = 'export PYTHONPATH="$PWD"; mkdir -p ../new && cd ../new'
-RECORDED = "git checkout -q -- params.yaml dvc.lock && dvc repro -q"  # whatever was tried since
-TRIED_OUT = "rm -rf grids/mine grids/mine-*"  # whose stages may not all have run
-MINE = "lazyleap grid new mine"
-ANEW = f"{MINE} && rm -rf grids/mine-tuning grids/mine-confirmation"
-TUNED = f"{ANEW} && lazyleap study tune mine --outer 0.001,0.003 && lazyleap run --grid mine-tuning"
-CONFIRMED = f"{TUNED} && lazyleap study confirm mine --seeds 1,2"
-OMNIGLOT = "lazyleap run --grid omniglot"
-SMALLER = (
-    "sed -i 's/_iterations: [0-9]*/_iterations: 2/; s/validate_every: [0-9]*/validate_every: 1/; "
-    "s/_episodes: [0-9]*/_episodes: 4/g; /-s[12]:/d' grids/{}/params.yaml"
-)
-OF_FIELDS = "rm -rf grids/neural-fields-* && lazyleap study tune neural-fields --inner 0.01,0.02"
-OF_FIELDS = f"{OF_FIELDS} --only {RUN} && lazyleap run --grid neural-fields-tuning"
-FIELDS_CONFIRMED = f"{OF_FIELDS} && lazyleap study confirm neural-fields --seeds 1,2"
 FIELDS_ONLY = (
     "exact-k3-*,lazy-secants-listen-k10-*,lazy-3-secants-listen-3-then-10-*,exact-k10-*,lazy-k10-*,"
     "exact-k3-then-10-*,reptile-k10-*,lazy-listen-k10-*,exact-listen-k10-*"
@@ -52,10 +38,6 @@ WITH_SERVER = (  # as the text has it: a server that stays, and its address set
     "export PREFECT_API_URL=http://127.0.0.1:{port}/api; "
     "until prefect work-pool create --overwrite local --type process; do sleep 1; done; prefect"
 )
-POOL = "prefect work-pool create --overwrite local --type process"
-FRUIT = "lazyleap grid new fruit --recipe few-shot --images photos --size 28"
-SHOP = "lazyleap grid new shop --recipe long-tail --images photos --size 32"
-FRUIT, SHOP = (f"{FRUIT} && {SMALLER.format('fruit')}", f"{SHOP} && {SMALLER.format('shop')}")
 LEAST_ASKED = "models/ours.onnx few --budget 20 --count 2"
 OURS = (("models/ours.onnx photos --budget 1000", LEAST_ASKED), ("MODEL.onnx IMAGES", LEAST_ASKED))
 RULES = (
@@ -63,21 +45,21 @@ RULES = (
     Rule(r"python -m tests\.mutation .*"),
     Rule(r"pip install (\.|'lazyleap\[pipeline\]')|npm ci --prefix tests/report"),
     Rule(r"cd examples/web && npm ci && npm start"),
-    Rule(r"make run ARGS='--grid mine'", before=MINE),
-    Rule(r"dvc repro grids/mine/dvc\.yaml", before=f"{MINE} && cp dvc.yaml grids/mine/"),
+    Rule(r"make run ARGS='--grid mine'", before=given.MINE),
+    Rule(r"dvc repro grids/mine/dvc\.yaml", before=f"{given.MINE} && cp dvc.yaml grids/mine/"),
     Rule(r"make run( ARGS=.*)?"),
     Rule(r"make grid NAME=.*"),
     Rule(r"python -m stages\.validate"),
     Rule(r"python -m stages\.budget", (("budget", "budget --help"),)),
     Rule(r"lazyleap budget --grid mine .*", (
         ("seconds 150", "seconds 0.5 --seconds 0"),
-    ), before=MINE),
+    ), before=given.MINE),
     Rule(r"lazyleap budget --cpu-seconds 100 --grid neural-fields", (
         ("seconds 100", "seconds 0.5 --seconds 0"),
     )),
     Rule(r"make ui", stays="Prefect"),
     Rule(r"dvc repro --single-item STAGE", (("STAGE", f"train@{LEARNED}"),)),
-    Rule(r"dvc repro grids/omniglot/dvc\.yaml", before=OMNIGLOT),
+    Rule(r"dvc repro grids/omniglot/dvc\.yaml", before=given.OMNIGLOT),
     Rule(r"dvc repro --pull .*", before="dvc remote add -f -d store ../store"),
     Rule(r"dvc repro( .*)?"),
     Rule(r"dvc (metrics|params) diff"),
@@ -85,20 +67,20 @@ RULES = (
     Rule(
         r"dvc exp apply",
         (("apply", "apply tried"),),
-        before=f"{TRIED_OUT}; dvc exp run -n tried -S {SHOWN}",
+        before=f"{given.TRIED_OUT}; dvc exp run -n tried -S {SHOWN}",
     ),
     Rule(r"dvc (metrics|plots) show"),
     Rule(
         r"dvc pull -r recorded --allow-missing",
-        before=f"{RECORDED} && lazyleap record --only 'maml-lazy-*'",
+        before=f"{given.RECORDED} && lazyleap record --only 'maml-lazy-*'",
     ),
-    Rule(r"lazyleap record.*", before=RECORDED),
+    Rule(r"lazyleap record.*", before=given.RECORDED),
     Rule(r"dvc remote modify recorded .*", (("s3://BUCKET", "$PWD/.."),)),
     Rule(r"git rm -r recorded/files", (("rm -r", "rm -r --ignore-unmatch"),)),
     Rule(r"dvc remote add -d NAME URL", (("NAME URL", "-f store ../store"),)),
     Rule(
         r"dvc (push --run-cache|pull( --allow-missing)?)",
-        before=f"{TRIED_OUT}; dvc remote add -f -d store ../store",
+        before=f"{given.TRIED_OUT}; dvc remote add -f -d store ../store",
     ),
     Rule(r"git (checkout dvc\.lock|status|diff dvc\.lock)"),
     Rule(r"dvc status"),
@@ -109,55 +91,66 @@ RULES = (
     Rule(r"python -m pipeline"),
     Rule(r"lazyleap --install-completion", (("--install-completion", "--show-completion && :"),)),
     Rule(r"lazyleap (--help|run|status|doctor|show [a-z0-9-]+|grid new mine)"),
-    Rule(r"lazyleap fidelity maml-lazy-k5( --place 3)?", (("k5", "k5 --tasks 2"),), "", RECORDED),
-    Rule(r"lazyleap compare maml-lazy-k5 maml-lazy-k10", before=RECORDED),
+    Rule(
+        r"lazyleap fidelity maml-lazy-k5( --place 3)?",
+        (("k5", "k5 --tasks 2"),),
+        before=given.RECORDED,
+    ),
+    Rule(r"lazyleap compare maml-lazy-k5 maml-lazy-k10", before=given.RECORDED),
     Rule(r"lazyleap plots( HEAD~1 HEAD)?"),
-    Rule(r"lazyleap run --grid mine", before=MINE),
-    Rule(r"lazyleap study tune mine .*", before=ANEW),
-    Rule(r"lazyleap run --grid mine-tuning", before=TUNED),
-    Rule(r"lazyleap study tuned mine", before=TUNED),
-    Rule(r"lazyleap study confirm mine .*", (("1,2,3", "1,2"),), before=TUNED),
-    Rule(r"lazyleap run --grid mine-confirmation", before=CONFIRMED),
+    Rule(r"lazyleap run --grid mine", before=given.MINE),
+    Rule(r"lazyleap study tune mine .*", before=given.ANEW),
+    Rule(r"lazyleap run --grid mine-tuning", before=given.TUNE),
+    Rule(r"lazyleap study tuned mine", before=given.TUNED),
+    Rule(r"lazyleap study confirm mine .*", (
+        ("1,2,3", "1,2"),
+    ), before=f"{given.TUNED} && rm -rf grids/mine-confirmation"),
+    Rule(r"lazyleap run --grid mine-confirmation", before=given.CONFIRM),
     Rule(r"lazyleap study tune neural-fields .*", before="rm -rf grids/neural-fields-*"),
-    Rule(r"lazyleap study (tuned|confirm) neural-fields .*", FIELDS_NAMED, before=OF_FIELDS),
-    Rule(r"lazyleap run --grid neural-fields-tuning .*", before=OF_FIELDS),
+    Rule(r"lazyleap study tuned neural-fields .*", FIELDS_NAMED, before=given.OF_FIELDS),
+    Rule(
+        r"lazyleap study confirm neural-fields .*",
+        FIELDS_NAMED,
+        before=f"{given.OF_FIELDS} && rm -rf grids/neural-fields-confirmation",
+    ),
+    Rule(r"lazyleap run --grid neural-fields-tuning .*", before=given.TUNE_FIELDS),
     Rule(r"lazyleap fidelity .* --grid neural-fields-tuning --tasks 32", (
         ("lazy-secants-listen-k10-t1", f"{RUN}-t1"),
         ("lazy-secants-listen-k10-t3", f"{RUN}-t2"),
         ("32", "2"),
-    ), before=OF_FIELDS),
+    ), before=given.OF_FIELDS),
     Rule(r"lazyleap fidelity k10-.* --grid fidelity --place 3 --tasks 20", (
         ("k10-trained", RUN), ("k10-of-exact", RUN), ("20", "2"),
     ), before="lazyleap run --grid fidelity"),
-    Rule(r"lazyleap run --grid neural-fields-confirmation .*", before=FIELDS_CONFIRMED),
+    Rule(r"lazyleap run --grid neural-fields-confirmation .*", before=given.CONFIRM_FIELDS),
     Rule(
         r"lazyleap study judge neural-fields-.*",
         (("exact-k3", RUN),),
-        before=f"{FIELDS_CONFIRMED} && lazyleap run --grid neural-fields-confirmation",
+        before=given.FIELDS_CONFIRMED,
     ),
     Rule(
         r"lazyleap study judge .*",
         (("maml-exact-k1", RUN),),
-        before=f"{CONFIRMED} && lazyleap run --grid mine-confirmation",
+        before=given.CONFIRMED,
     ),
     Rule(r"lazyleap grid new \w+ --recipe .*", (("mine", "yours"), ("FOLDER", "photos"))),
-    Rule(r"lazyleap run --grid fruit", before=FRUIT),
-    Rule(r"lazyleap run --grid shop", before=SHOP),
+    Rule(r"lazyleap run --grid fruit", before=given.FRUIT),
+    Rule(r"lazyleap run --grid shop", before=given.SHOP),
     Rule(
         r"lazyleap (compare|export) .* --grid fruit.*",
         (("FOLDER", "$(mktemp -d)"),),
-        before=f"{FRUIT} && lazyleap run --grid fruit",
+        before=given.OF_FRUIT,
     ),
     Rule(
         r"lazyleap (compare|export|predict) .*shop.*",
         (("FOLDER", "$(mktemp -d)"), ("IMAGES", "photos/*")),
-        before=f"{SHOP} && lazyleap run --grid shop",
+        before=given.OF_SHOP,
     ),
     Rule(r"lazyleap attack .*", OURS),
     Rule(r"lazyleap sweep --pool .*|prefect worker start --pool team .*"),
     Rule(r"pip install ('lazyleap\[s3\]'|prefect-kubernetes)|prefect server start"),
     Rule(r"prefect work-pool create (local|team) --type \w+"),
-    Rule(r"prefect --no-prompt deploy --all", before=POOL),
+    Rule(r"prefect --no-prompt deploy --all", before=given.POOL),
     Rule(
         r"prefect worker start --pool local",
         (("prefect", WITH_SERVER), ("--pool local", "--pool local'")),
@@ -199,7 +192,9 @@ RULES = (
     Rule(r"python -m benchmarks\.workers .*", (("500 --workers 2", "--help"),)),
     Rule(r"python -m tests\.faults\.flow .*"),
     Rule(r"python -m benchmarks\.secants_cost .*", (
-        ("--rounds 15", "--rounds 1 --horizons 2"), ("docs/results/speed", "work"),
+        ("--rounds 15", "--rounds 1 --horizons 2"),
+        ("--rounds 30", "--rounds 1 --horizons 2"),
+        ("docs/results/speed", "work"),
     )),
     Rule(r"python -m benchmarks\.gpu .*", (
         ("--out docs/results/gpu", "--device cpu --horizons 1 --width 2 --rounds 1 --out work"),
@@ -217,7 +212,7 @@ RULES = (
         ("COMMIT --rounds 3", "HEAD --rounds 1"),
         ("longtail", "longtail --horizons 1 --rounds 1 --width 1 --batch 2"),
     )),
-    Rule(r"python -m benchmarks\.\w+ .* --params grids/omniglot/.*", SMALL, before=OMNIGLOT),
+    Rule(r"python -m benchmarks\.\w+ .* --params grids/omniglot/.*", SMALL, before=given.OMNIGLOT),
     Rule(r"python -m benchmarks\.(adapt|smaller) .*", (*SMALL, ("RUN", LEARNED))),
     Rule(r"tensorboard --logdir .*", (("tensorboard", "tensorboard --port {port}"),), "http://"),
 )  # fmt: skip

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,10 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages import resolve, validate
-from tests.attack.stages import project as attacks
-from tests.conftest import ROOT, commit, copy, edit
-from tests.longtail import project as tails
+from stages import resolve
+from tests.conftest import ROOT
 
 Content = dict[str, Any]
 Contents = dict[tuple[str, str], Content]
@@ -169,77 +165,3 @@ def test_a_run_with_a_budget_of_its_own_is_not_given_its_tasks(
     differ = {k for k in before if before[k]["parameters"] != after[k]["parameters"]}
     trained = (ATTACK & WALKED) - runs(lambda run: "meta_iterations" in run)
     assert {key for stage, key in differ if stage == "train"} == trained
-
-
-def small(params: dict[str, Any]) -> None:
-    """Settings of every kind, small."""
-    whole = json.loads(json.dumps(params))
-    attacks.shrink(params)
-    tail = json.loads(json.dumps(whole))
-    tails.shrink(tail)
-    glyphs = whole["tasks"]["glyphs"]
-    glyphs["dataset"].update(classes={"train": 12, "val": 6, "test": 6}, images_per_class=8)
-    glyphs["draw"].update(validation_episodes=4, test_episodes=6)
-    glyphs["model"]["width"] = 4
-    glyphs["training"].update(meta_iterations=4, validate_every=2, log_every=2)
-    glyphs["test"].update(curve_episodes=2, curve_steps=6)
-    params["tasks"] |= {"glyphs": glyphs, tails.TASK: tail["tasks"][tails.TASK]}
-    names = ("maml-lazy-k5", "meta-sgd-lazy-k10", "lt-reweight-lazy-k5", "lt-cross-entropy")
-    params["runs"] |= {name: whole["runs"][name] for name in names}
-    params["runs"] |= {"exact": whole["runs"]["maml-exact-k1"] | {"algorithm": "anil"}}
-
-
-@pytest.fixture
-def every(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small project with settings of every kind, in the current folder."""
-    folder = copy(tmp_path / "project")
-    edit(folder / "params.yaml", small)
-    monkeypatch.chdir(commit(folder))
-    return folder
-
-
-OF_FILES = {
-    "lazyleap/classifiers/files.py",
-    "lazyleap/classifiers/form.py",
-    "lazyleap/classifiers/session.py",
-    "lazyleap/onnxfile.py",
-}
-"""For the user's ONNX classifiers, which the small project has none of."""
-
-LISTED = """
-import atexit, json, pathlib, runpy, sys
-out, stage, *words = sys.argv[1:]
-def write():
-    files = {str(getattr(module, "__file__", None)) for module in list(sys.modules.values())}
-    pathlib.Path(out).write_text(json.dumps(sorted(files)))
-atexit.register(write)
-sys.argv = [stage, *words]
-runpy.run_module(f"stages.{stage}", run_name="__main__")
-"""
-
-
-def loaded(folder: Path, stage: str, key: str) -> set[str]:
-    """The project's source files that a run of a stage by DVC's command imports."""
-    out = folder / "loaded.json"
-    params = f"artifacts/validate/quick/{stage}/{key}.json"
-    command = [sys.executable, "-c", LISTED, str(out), stage, "--params", params, key]
-    subprocess.run(command, check=True, capture_output=True)
-    files = (Path(file) for file in json.loads(out.read_text()))
-    own = {f.relative_to(folder).as_posix() for f in files if f.is_relative_to(folder)}
-    return own | {f"stages/{stage}.py"}
-
-
-@pytest.mark.system
-@pytest.mark.slow
-def test_a_stage_imports_what_it_is_said_to_be_made_by_and_no_more(every: Path) -> None:
-    validate.main()
-    unused: dict[str, set[str]] = {}
-    for (stage, key), content in given().items():
-        if stage == "report":
-            continue
-        said = {file for file in content["files"] if file.endswith(".py")}
-        found = loaded(every, stage, key)
-        assert found <= said, f"{stage} {key} imports {found - said}"
-        for file in said - found - OF_FILES:
-            unused.setdefault(file, set()).add(f"{stage}@{key}")
-    assert not unused, "\n".join(f"{file}: {sorted(keys)}" for file, keys in unused.items())
