@@ -1,12 +1,12 @@
 """A grid of hundreds of settings trained by workers: one sweep, from an empty store to the report.
 
-    python -m benchmarks.workers 500 --workers 2 --out docs/results/sweep
+    python -m benchmarks.workers 500 --workers 4 --out docs/results/sweep
 
 The grid of ``benchmarks.sweep``: a toy task that trains for a second. Each worker is one of
 Prefect's process pool, in a clone of its own; results go through a folder as DVC's remote. Server,
 pool and clones are made for it and removed afterwards. Printed are the seconds of the whole and how
 often each setting was trained, which must be once; the report must hold all. The server's database
-is SQLite, or what PREFECT_API_DATABASE_CONNECTION_URL says. Cost: some twenty CPU seconds a setting.
+is SQLite, or what PREFECT_API_DATABASE_CONNECTION_URL says. Cost: twenty CPU seconds a setting.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ RULES = (
         ("--out docs/results/", "--horizons 1,2 --layers 2 --width 4 --side 8 --out work/"),
     )),
     Rule(r"python -m benchmarks\.sweep .*", ((" 100 500", " --help"),)),
-    Rule(r"python -m benchmarks\.workers .*", (("500 --workers 2", "--help"), ("500 --workers 4", "--help"),)),
+    Rule(r"python -m benchmarks\.workers .*", (("500 --workers 4", "--help"),)),
     Rule(r"python -m tests\.faults\.flow .*"),
     Rule(r"python -m benchmarks\.secants_cost .*", (
         ("--rounds 15", "--rounds 1 --horizons 2"),
