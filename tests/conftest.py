@@ -66,17 +66,21 @@ def commit(folder: Path) -> Path:
     return folder
 
 
+def shrink_characters(task: dict[str, Any], **training: int) -> None:
+    """A few-shot task of drawn characters, in place: seconds a setting."""
+    task["dataset"].update(classes={"train": 12, "val": 6, "test": 6}, images_per_class=8)
+    task["draw"].update(validation_episodes=4, test_episodes=6)
+    task["model"]["width"] = 4
+    task["training"].update(log_every=2, **training)
+    task["test"].update(curve_episodes=2, curve_steps=6)
+
+
 def _small(params: dict[str, Any]) -> None:
     params["device"] = "cpu"
     params["runs"] = {name: params["runs"][name] for name in RUNS}
     params |= {"surrogates": {}, "targets": {}}
     params["tasks"] = {"glyphs": params["tasks"]["glyphs"]}
-    task = params["tasks"]["glyphs"]
-    task["dataset"].update(classes={"train": 12, "val": 6, "test": 6}, images_per_class=8)
-    task["draw"].update(validation_episodes=4, test_episodes=6)
-    task["model"]["width"] = 4
-    task["training"].update(meta_batch=2, meta_iterations=6, validate_every=3, log_every=2)
-    task["test"].update(curve_episodes=2, curve_steps=6)
+    shrink_characters(params["tasks"]["glyphs"], meta_batch=2, meta_iterations=6, validate_every=3)
 
 
 @pytest.fixture

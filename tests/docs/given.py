@@ -17,7 +17,8 @@ MINE = "lazyleap grid new mine"
 ANEW = f"{MINE} && rm -rf grids/mine-tuning grids/mine-confirmation"
 TUNE = f"{ANEW} && lazyleap study tune mine --outer 0.001,0.003"
 TUNED = once("mine-tuning", f"{TUNE} && lazyleap run --grid mine-tuning")
-CONFIRM = f"{TUNED} && rm -rf grids/mine-confirmation && lazyleap study confirm mine --seeds 1,2"
+UNCONFIRMED = f"{TUNED} && rm -rf grids/mine-confirmation"
+CONFIRM = f"{UNCONFIRMED} && lazyleap study confirm mine --seeds 1,2"
 CONFIRMED = once("mine-confirmation", f"{CONFIRM} && lazyleap run --grid mine-confirmation")
 OMNIGLOT = "lazyleap run --grid omniglot"
 SMALLER = (
@@ -29,8 +30,8 @@ TUNE_FIELDS = f"{TUNE_FIELDS} --inner 0.01,0.02 --only {RUN}"
 OF_FIELDS = once(
     "neural-fields-tuning", f"{TUNE_FIELDS} && lazyleap run --grid neural-fields-tuning"
 )
-CONFIRM_FIELDS = f"{OF_FIELDS} && rm -rf grids/neural-fields-confirmation"
-CONFIRM_FIELDS = f"{CONFIRM_FIELDS} && lazyleap study confirm neural-fields --seeds 1,2"
+FIELDS_UNCONFIRMED = f"{OF_FIELDS} && rm -rf grids/neural-fields-confirmation"
+CONFIRM_FIELDS = f"{FIELDS_UNCONFIRMED} && lazyleap study confirm neural-fields --seeds 1,2"
 FIELDS_CONFIRMED = once(
     "neural-fields-confirmation",
     f"{CONFIRM_FIELDS} && lazyleap run --grid neural-fields-confirmation",

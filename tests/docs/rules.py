@@ -104,14 +104,14 @@ RULES = (
     Rule(r"lazyleap study tuned mine", before=given.TUNED),
     Rule(r"lazyleap study confirm mine .*", (
         ("1,2,3", "1,2"),
-    ), before=f"{given.TUNED} && rm -rf grids/mine-confirmation"),
+    ), before=given.UNCONFIRMED),
     Rule(r"lazyleap run --grid mine-confirmation", before=given.CONFIRM),
     Rule(r"lazyleap study tune neural-fields .*", before="rm -rf grids/neural-fields-*"),
     Rule(r"lazyleap study tuned neural-fields .*", FIELDS_NAMED, before=given.OF_FIELDS),
     Rule(
         r"lazyleap study confirm neural-fields .*",
         FIELDS_NAMED,
-        before=f"{given.OF_FIELDS} && rm -rf grids/neural-fields-confirmation",
+        before=given.FIELDS_UNCONFIRMED,
     ),
     Rule(r"lazyleap run --grid neural-fields-tuning .*", before=given.TUNE_FIELDS),
     Rule(r"lazyleap fidelity .* --grid neural-fields-tuning --tasks 32", (

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from tests.classifiers import test_session as session
-from tests.conftest import ROOT, commit, copy, edit
+from tests.conftest import ROOT, commit, copy, edit, shrink_characters
 from tests.docs.commands import commands
 from tests.docs.given import LABELS, LEARNED, RUN
 from tests.docs.rules import ELSEWHERE, FIELDS, UNKNOWN, rule_of
@@ -41,12 +41,7 @@ def small(params: dict[str, Any]) -> None:
     params |= {"device": "cpu", "surrogates": {}, "targets": {}}
     params["runs"] = {name: params["runs"][name] for name in (RUN, LEARNED, LABELS)}
     params["tasks"] = {name: params["tasks"][name] for name in ("glyphs", TAIL)}
-    task = params["tasks"]["glyphs"]
-    task["dataset"].update(classes={"train": 12, "val": 6, "test": 6}, images_per_class=8)
-    task["draw"].update(validation_episodes=4, test_episodes=6)
-    task["model"]["width"] = 4
-    task["training"].update(meta_iterations=4, validate_every=2, log_every=2)
-    task["test"].update(curve_episodes=2, curve_steps=6)
+    shrink_characters(params["tasks"]["glyphs"], meta_iterations=4, validate_every=2)
     shrink(params)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from stages import validate
 from tests.attack.stages import project as attacks
-from tests.conftest import commit, copy, edit
+from tests.conftest import commit, copy, edit, shrink_characters
 from tests.longtail import project as tails
 from tests.stages.test_resolve import given
 
@@ -24,11 +24,7 @@ def small(params: dict[str, Any]) -> None:
     tail = json.loads(json.dumps(whole))
     tails.shrink(tail)
     glyphs = whole["tasks"]["glyphs"]
-    glyphs["dataset"].update(classes={"train": 12, "val": 6, "test": 6}, images_per_class=8)
-    glyphs["draw"].update(validation_episodes=4, test_episodes=6)
-    glyphs["model"]["width"] = 4
-    glyphs["training"].update(meta_iterations=4, validate_every=2, log_every=2)
-    glyphs["test"].update(curve_episodes=2, curve_steps=6)
+    shrink_characters(glyphs, meta_iterations=4, validate_every=2)
     params["tasks"] |= {"glyphs": glyphs, tails.TASK: tail["tasks"][tails.TASK]}
     names = ("maml-lazy-k5", "meta-sgd-lazy-k10", "lt-reweight-lazy-k5", "lt-cross-entropy")
     params["runs"] |= {name: whole["runs"][name] for name in names}
