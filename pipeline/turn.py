@@ -46,8 +46,8 @@ def turn(grid: str, say: Callable[[str], object]) -> Iterator[bool]:
     NOTED.mkdir(parents=True, exist_ok=True)
     with (NOTED / f"lazyleap-{grid}.lock").open("a+") as file:
         waited = _wait(lambda: _other(file), say)
-        waited = _wait(_by_hand, say) or waited
         _note(file, Worker(psutil.Process().pid, _command(), _now()))
+        waited = _wait(_by_hand, say) or waited
         _held.add(grid)
         try:
             yield waited
@@ -70,11 +70,11 @@ def wait_for_end(
 
 
 def _wait(who: Callable[[], Worker | None], say: Callable[[str], object]) -> bool:
-    told = None
+    told: tuple[int, str] | None = None
     while (found := who()) is not None:
-        if found != told:
+        if found[:2] != told:
             say(f"waits for {found}")
-        told = found
+        told = found[:2]
         time.sleep(POLL)
     return told is not None
 

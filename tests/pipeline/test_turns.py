@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,8 +83,8 @@ def test_the_table_of_an_earlier_run_is_not_shown_as_this_ones(prepared, monkeyp
     assert "accuracy@1" not in failed.stdout
 
 
-def test_a_turn_is_taken_by_one_and_is_free_after_it(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def holder():
+    """A process that wants the turn of "g", and keeps it until it is told to go on; its note."""
     program = "from pipeline import turn\nwith turn.turn('g', print): input()"
     other = subprocess.Popen(
         [sys.executable, "-c", program],
@@ -92,6 +93,12 @@ def test_a_turn_is_taken_by_one_and_is_free_after_it(tmp_path, monkeypatch):
     )
     note = Path(".dvc/tmp/lazyleap-g.lock")
     until(lambda: note.exists() and note.read_text())
+    return other, note
+
+
+def test_a_turn_is_taken_by_one_and_is_free_after_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    other, note = holder()
     with turn.turn("another", str) as waited:
         assert not waited
     said = []
@@ -107,6 +114,23 @@ def test_a_turn_is_taken_by_one_and_is_free_after_it(tmp_path, monkeypatch):
             assert not again
     assert re.fullmatch(AT_WORK.format(other.pid, "lazyleap"), said[0])
     assert note.read_text() == ""
+
+
+def test_who_waits_for_a_dvc_is_named_once_to_who_waits_for_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    by_hand = subprocess.Popen([sys.executable, "-c", "input()", "dvc", "repro"], stdin=-1)
+    other, _ = holder()
+    said = []
+
+    def hear(words):
+        said.append(words)
+        threading.Timer(3 * turn.POLL, by_hand.communicate, [b"\n"]).start()
+        threading.Timer(6 * turn.POLL, other.communicate, [b"\n"]).start()
+
+    with turn.turn("g", hear):
+        pass
+    assert len(said) == 1
+    assert re.fullmatch(AT_WORK.format(other.pid, "lazyleap"), said[0])
 
 
 def test_who_blocks_a_stage_is_told_from_what_dvc_says():
