@@ -127,7 +127,7 @@ def _core(setting: Setting) -> Any:
     options = [_without_floats(block.model_dump()) for block in blocks]
     plain = replace(
         setting, name="", seed=0, meta_iterations=0, algorithm="", estimator="", overrides={},
-        algorithm_options=None, estimator_options=Empty(),
+        task=None, algorithm_options=None, estimator_options=Empty(),
     )  # fmt: skip
     return plain, options
 

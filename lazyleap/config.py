@@ -33,6 +33,8 @@ Growth = Annotated[tuple[Fraction, Steps], BeforeValidator(_pair)]
 class Run(Block):
     """One setting. Further keys override those of its algorithm's or its estimator's block.
 
+    So does ``lr`` that of its task's training, where that has one: of a classifier in training.
+
     ``growth``: shorter horizons before ``horizon``, in order, each ``[until, steps]``: a fraction
     of the meta-iterations, and the inner steps up to there.
     """

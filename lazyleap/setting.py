@@ -9,6 +9,7 @@ from typing import Any
 from lazyleap.blocks import Block, Loose
 from lazyleap.places import at
 
+RATE = "lr"  # of a task's training, where it has one, which a run may have its own of
 PLAIN = (
     "name",
     "grid",
@@ -29,8 +30,8 @@ class Setting:
 
     ``growth``: shorter horizons of training before ``horizon``, each with the fraction of the
     meta-iterations up to which it holds. ``surrogates`` and ``targets`` name the classifiers of its
-    task; ``overrides`` are what the run itself says of its algorithm and estimator, and part of
-    their options already.
+    task; ``overrides`` are what the run itself says of its algorithm, its estimator and its rate,
+    and part of their options already.
     """
 
     name: str
@@ -86,7 +87,8 @@ class Setting:
         single = {key: value for key, value in options.items() if not isinstance(value, dict)}
         grows = " ".join(f"{steps} until {until:g}," for until, steps in self.growth)
         growth = {"growth": f"{grows} {self.horizon}"} if self.growth else {}
-        return {key: getattr(self, key) for key in plain} | growth | single
+        rate = {RATE: self.overrides[RATE]} if RATE in self.overrides else {}
+        return {key: getattr(self, key) for key in plain} | growth | rate | single
 
     def asked(self) -> dict[str, Any]:
         """The same and what its task says of the test: all that a result is of, for JSON."""

@@ -21,7 +21,7 @@ from lazyleap.parts import Part, fits
 from lazyleap.places import extend
 from lazyleap.registry import kind
 from lazyleap.sentences import known, parse, prefixed
-from lazyleap.setting import Setting
+from lazyleap.setting import RATE, Setting
 
 __all__ = ["Run", "Setting", "Settings", "load", "resolve"]
 
@@ -150,7 +150,8 @@ def resolve(settings: Settings, name: str) -> Setting:
         estimator = _part("estimator", run.estimator, settings.estimators)
         _check_taken(task.kind, algorithm)
         meta_iterations = _meta_iterations(run, task, algorithm)
-    changes = _shared_out(where, run, algorithm, estimator)
+    task, further = _at_its_rate(task, run.overrides, where)
+    changes = _shared_out(where, further, algorithm, estimator)
     setting = Setting(
         name=name,
         grid=settings.grid,
@@ -190,6 +191,17 @@ def _meta_iterations(run: Run, task: TaskOptions, algorithm: Part) -> int:
     return 0
 
 
+def _at_its_rate(
+    task: TaskOptions, overrides: Mapping[str, Any], where: str
+) -> tuple[TaskOptions, dict[str, Any]]:
+    """The task with the run's own rate of plain training, if it has one; the other overrides."""
+    training, further = task.training, dict(overrides)
+    if RATE not in type(training).model_fields or further.get(RATE) is None:
+        return task, further
+    changed = training.model_dump() | {RATE: further.pop(RATE)}
+    return task.model_copy(update={"training": parse(type(training), changed, where)}), further
+
+
 def _check_taken(name: str, algorithm: Part) -> None:
     """Refuse an algorithm without what the kind of task needs."""
     own = kind(name)
@@ -202,9 +214,9 @@ def _check_taken(name: str, algorithm: Part) -> None:
     )
 
 
-def _shared_out(where: str, run: Run, *parts: Part) -> list[dict[str, Any]]:
-    """The run's overrides by the part whose options they are."""
-    for key, value in run.overrides.items():
+def _shared_out(where: str, overrides: dict[str, Any], *parts: Part) -> list[dict[str, Any]]:
+    """A run's overrides by the part whose options they are."""
+    for key, value in overrides.items():
         having = [part for part in parts if key in part.keys]
         if len(having) == 1 or (not having and value is None):
             continue
@@ -215,7 +227,7 @@ def _shared_out(where: str, run: Run, *parts: Part) -> list[dict[str, Any]]:
             raise InputError(f"{where}.{key}: unknown key; {nearest(key, valid)}")
         names = " and ".join(f"{part.what} '{part.name}'" for part in parts)
         raise InputError(f"{where}: {key} does not go with {names}")
-    return [{k: v for k, v in run.overrides.items() if k in part.keys} for part in parts]
+    return [{k: v for k, v in overrides.items() if k in part.keys} for part in parts]
 
 
 def _pick(table: Mapping[str, Any], name: str, where: str) -> Any:

@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from lazyleap.errors import InputError
-from lazyleap.setting import Setting
+from lazyleap.setting import RATE, Setting
 from lazyleap.settings import Settings, resolve
 from lazyleap.yamledit import flow
 
@@ -22,20 +22,25 @@ TUNED, SEEDED = "-t", "-s"  # between the name of a setting and a number
 
 
 def tuning(
-    settings: Settings, runs: Mapping[str, Run], outer: Sequence[float], inner: Sequence[float]
+    settings: Settings,
+    runs: Mapping[str, Run],
+    outer: Sequence[float],
+    inner: Sequence[float],
+    plain: Sequence[float] = (),
 ) -> dict[str, Run]:
-    """Each run at every pair of an outer and an inner rate: ``NAME-t1``, ``NAME-t2``, ...
+    """Each run at every choice of the rates that it has: ``NAME-t1``, ``NAME-t2``, ...
 
     Args:
         settings: the base grid, checked.
         runs: its runs as its file has them.
         outer: of the meta-parameters' optimiser; empty: as it is, also where there is none.
         inner: the same of the inner loop.
+        plain: the same of a classifier in training, as of a long tail.
 
     Raises:
         InputError: if two runs are one setting with two seeds, or no rate is given.
     """
-    if not (outer or inner):
+    if not (outer or inner or plain):
         raise InputError("study: nothing to tune: give some rates")
     _check_one_seed(runs)
     found = {}
@@ -43,9 +48,10 @@ def tuning(
         own = resolve(settings, name)
         outers = outer if _has(own, "outer") else ()
         inners = inner if _has(own, "inner_lr") else ()
-        choices = product(outers or (None,), inners or (None,))
-        for number, (out, inn) in enumerate(choices, start=1):
-            found[f"{name}{TUNED}{number}"] = _at(run, out, inn)
+        plains = plain if hasattr(own.task.training, RATE) else ()
+        choices = product(outers or (None,), inners or (None,), plains or (None,))
+        for number, rates in enumerate(choices, start=1):
+            found[f"{name}{TUNED}{number}"] = _at(run, *rates)
     return found
 
 
@@ -66,11 +72,10 @@ def _check_one_seed(runs: Mapping[str, Run]) -> None:
         seen[core] = name
 
 
-def _at(run: Run, outer: float | None, inner: float | None) -> Run:
-    changed = dict(run)
-    if outer is not None:
-        changed["outer"] = run.get("outer", {}) | {"lr": outer}
-    return changed if inner is None else changed | {"inner_lr": inner}
+def _at(run: Run, outer: float | None, inner: float | None, plain: float | None) -> Run:
+    nested = None if outer is None else run.get("outer", {}) | {"lr": outer}
+    changed = {"outer": nested, "inner_lr": inner, RATE: plain}
+    return run | {key: value for key, value in changed.items() if value is not None}
 
 
 def confirmation(

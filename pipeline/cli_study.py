@@ -34,15 +34,19 @@ def tune(
         str | None, typer.Option(help="Rates of the outer optimiser, as .001,.003.")
     ] = None,
     inner: Annotated[str | None, typer.Option(help="Rates of the inner loop.")] = None,
+    lr: Annotated[
+        str | None, typer.Option(help="Rates of a classifier in training, as of a long tail.")
+    ] = None,
     only: Only = None,
     json: Json = False,
 ) -> None:
-    """Write the grid GRID-tuning: each setting at every pair of the same rates, one seed."""
+    """Write the grid GRID-tuning: each setting at every choice of the same rates, one seed."""
     from pipeline.commands import study
 
     project.enter()
-    rates = numbers("--outer", outer) or [], numbers("--inner", inner) or []
-    give(study.tune(grid, *rates, only), json)
+    given = (("--outer", outer), ("--inner", inner), ("--lr", lr))
+    outers, inners, plains = (numbers(name, words) or [] for name, words in given)
+    give(study.tune(grid, outers, inners, plains, only), json)
 
 
 @studies.command()

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lazyleap.budget import alike
 from lazyleap.errors import InputError
 from lazyleap.settings import load, resolve
 from lazyleap.study import chosen, confirmation, tuning, with_runs
+from lazyleap.views import view
 from tests.conftest import ROOT
 
 STUDIES = ("multishot", "short-horizons", "long-tail-study", "attack-study",
@@ -50,6 +52,28 @@ def test_each_setting_is_tuned_over_the_rates_that_it_has(tmp_path):
     assert len(alone) == 5
     with pytest.raises(InputError, match="nothing to tune"):
         tuning(base(tmp_path, RUNS), RUNS, [], [])
+
+
+def test_a_classifier_in_training_is_tuned_over_its_own_rate(tmp_path):
+    path = base(tmp_path, RUNS)
+    found = tuning(path, RUNS, [], [0.1], [0.05, 0.2])
+    assert [found[f"plain-t{n}"]["lr"] for n in (1, 2)] == [0.05, 0.2]
+    assert found["reweight-t2"] == RUNS["reweight"] | {"inner_lr": 0.1, "lr": 0.2}
+    assert {name for name in found if name.startswith(("lazy", "untrained"))} == {
+        "lazy-t1",
+        "untrained-t1",
+    }
+    assert "lr" not in found["lazy-t1"]
+    assert RUNS["plain"] == TAIL | {"algorithm": "cross_entropy"}
+    runs = {**confirmation(found, dict.fromkeys(found, 1.0), [1]), "plain": RUNS["plain"]}
+    settings = base(tmp_path, runs)
+    rates = {name: resolve(settings, name).task.training.lr for name in ("plain", "plain-s1")}
+    assert rates == {"plain": settings.tasks["glyphs-lt"].training.lr, "plain-s1": 0.05}
+    setting = resolve(settings, "plain-s1")
+    assert view(setting, "train")["task"]["training"]["lr"] == setting.chosen()["lr"] == 0.05
+    assert "lr" not in resolve(settings, "plain").chosen()
+    groups = alike([resolve(settings, name) for name in runs])
+    assert ["plain-s1", "plain"] in [[one.name for one in group] for group in groups]
 
 
 def test_a_base_grid_has_one_run_a_setting(tmp_path):

@@ -12,7 +12,7 @@ from lazyleap.errors import InputError, nearest
 from lazyleap.report import Measure, report_of
 from lazyleap.results import Group
 from lazyleap.results import Run as Finished
-from lazyleap.setting import Setting
+from lazyleap.setting import RATE, Setting
 from lazyleap.settings import load, resolve
 from lazyleap.study import Run
 from pipeline import project
@@ -28,7 +28,11 @@ TIMES = {True: "", False: " (unequal CPU time)", None: " (CPU times of different
 
 
 def tune(
-    grid: str, outer: Sequence[float], inner: Sequence[float], only: str | None = None
+    grid: str,
+    outer: Sequence[float],
+    inner: Sequence[float],
+    plain: Sequence[float] = (),
+    only: str | None = None,
 ) -> Answer:
     """Write the grid GRID-tuning: each setting of GRID at each of the same rates.
 
@@ -38,7 +42,7 @@ def tune(
     path = params_of(grid)
     meant = plan(grid, only).runs
     runs = {name: run for name, run in yamlfile.read(path)["runs"].items() if name in meant}
-    return _write(f"{grid}{TUNING}", path, study.tuning(load(path), runs, outer, inner))
+    return _write(f"{grid}{TUNING}", path, study.tuning(load(path), runs, outer, inner, plain))
 
 
 def tuned(grid: str, by: str | None, to: Path | None = None) -> Answer:
@@ -77,6 +81,7 @@ def _tried(run: Finished, own: Setting, best: bool) -> dict[str, Any]:
         "setting": study.setting_of(run.name),
         "inner rate": own.option("inner_lr"),
         "outer rate": outer.get("lr"),
+        **({"rate": own.task.training.lr} if hasattr(own.task.training, RATE) else {}),
         **(scores or {"best": validated(run, None)}),
         "iterations": own.meta_iterations,
         "CPU s": run.record["train_cpu_seconds"],
