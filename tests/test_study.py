@@ -15,7 +15,7 @@ from lazyleap.views import view
 from tests.conftest import ROOT
 
 STUDIES = ("multishot", "short-horizons", "long-tail-study", "attack-study",
-           "neural-fields")  # fmt: skip
+           "neural-fields", "neural-fields-longer")  # fmt: skip
 OUTER, INNER = [0.001, 0.003], [0.1, 0.4, 1.0]
 
 
