@@ -18,6 +18,7 @@ from lazyleap.errors import InputError
 from lazyleap.estimators import Estimator, Exact, FirstOrder, Lazy
 from lazyleap.estimators.base import horizon
 from lazyleap.estimators.listening import Listen
+from lazyleap.estimators.secants import Rest
 from lazyleap.noted import MIN_FACTOR, REFERENCE
 from lazyleap.statistics import interval
 from lazyleap.trees import Tree, dot, norm
@@ -61,12 +62,18 @@ def candidates(steps: int, listen: Listen = "end") -> dict[str, Estimator]:
         "one leap, end": Lazy(placement="end", listen=listen),
     }
     found |= {f"{m} leaps": Lazy(m, "start", listen=listen) for m in (2, 3) if m < steps}
-    found["one leap, start, secants"] = Lazy(placement="start", rest="secants", listen=listen)
+    rests: tuple[Rest, ...] = ("secants", "signed_secants")
+    for rest in rests:
+        word = rest.replace("_", " ")
+        found[f"one leap, start, {word}"] = Lazy(placement="start", rest=rest, listen=listen)
+        if steps > 3:
+            found[f"3 leaps, {word}"] = Lazy(3, "start", rest=rest, listen=listen)
     if steps > 3:
-        found["3 leaps, secants"] = Lazy(3, "start", rest="secants", listen=listen)
         first = (0, 1, 2)
         found["first 3 steps"] = Lazy(3, first, listen=listen)
-        found["first 3 steps, secants"] = Lazy(3, first, rest="secants", listen=listen)
+        for rest in rests:
+            word = rest.replace("_", " ")
+            found[f"first 3 steps, {word}"] = Lazy(3, first, rest=rest, listen=listen)
     return found
 
 

@@ -11,9 +11,9 @@ REFERENCE = "exact"  # of fidelity: the row that all others are held against
 
 TURNED = (
     "an inner step stretches some direction by a negative factor (leap/min_factor is below 0): to "
-    "leap over an odd number of such steps turns the gradient round along it. Ask lazyleap "
-    "fidelity how much that costs; the remedy is a lower inner_lr, or a teacher that takes more of "
-    "the first steps, or all"
+    "leap over an odd number of such steps turns the gradient round along it, unless rest is "
+    "signed_secants. Ask lazyleap fidelity how much that costs; other remedies are a lower "
+    "inner_lr, or a teacher that takes more of the first steps, or all"
 )
 
 

@@ -51,7 +51,7 @@ from lazyleap.estimators.base import (
 from lazyleap.estimators.listening import Listen, Listener, ListenOptions, Share, points, shares
 from lazyleap.estimators.placement import Placement, check_leaps, teacher_steps, with_taught
 from lazyleap.estimators.reach import require_heard
-from lazyleap.estimators.secants import NEEDS, Rest, check_rest
+from lazyleap.estimators.secants import LEAST, NEEDS, Rest, check_rest
 from lazyleap.estimators.student import Walk, walk
 from lazyleap.estimators.twice import differentiated_twice
 from lazyleap.noted import MIN_FACTOR
@@ -90,8 +90,9 @@ class Lazy(Listener):
     with one leap at the ``end``.
 
     ``rest`` says what stands for the steps that are leapt over: the ``identity``, or the path's
-    ``secants``, a map fitted to the student's own steps. These want plain gradient descent on one
-    batch, and a forward pass without chance. ``listen``: see :mod:`lazyleap.estimators.listening`.
+    ``secants``, a map fitted to the student's own steps; as ``signed_secants`` it keeps the sign of
+    a step that overshoots. These want plain gradient descent on one batch, and a forward pass
+    without chance. ``listen``: see :mod:`lazyleap.estimators.listening`.
 
     Besides these the teacher takes the steps that the problem wants taught: of example weightings,
     the weighted step, through which alone L2RW's weights act.
@@ -120,7 +121,7 @@ class Lazy(Listener):
     @property
     def needs(self) -> Needs:
         """Nothing where the identity stands for what is skipped."""
-        return NEEDS if self.rest == "secants" else {}
+        return NEEDS if self.rest in LEAST else {}
 
     def teacher(self, problem: Bilevel, horizon: int) -> tuple[int, ...]:
         """The steps that the teacher takes; InputError where they do not fit the horizon."""
@@ -169,7 +170,7 @@ def leap_gradient(
     meta = average(gradients, paths)
     unheard = theta.keys() - meta.grad.keys()
     require_heard(problem, theta, tasks[0], paths[0].end, steps, unheard)
-    noted = {MIN_FACTOR: torch.stack(least).amin()} if rest == "secants" else {}
+    noted = {MIN_FACTOR: torch.stack(least).amin()} if rest in LEAST else {}
     return replace(meta, grad=filled(meta.grad, theta), noted=noted)
 
 

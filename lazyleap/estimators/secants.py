@@ -7,16 +7,19 @@ between the two points. One symmetric ``M`` is fitted to all pairs and stands fo
     a_j = d_j / |d_j|,   b_j = d_{j+1} / |d_j|                        columns of A and B, j = 0..k-2
     A'A = E diag(s) E';  P = A E s^-1/2                   on directions with s > CUT max(s) alone
     M   = P (W_il / (s_i + s_l)) P',   W = P' (B A' + A B') P    least squares over symmetric M
-    M   = V diag(e) V',  e clipped to [0, 1]
+    M   = V diag(e) V',  e clipped to [0, 1]; signed: to [-1, 1]
     n skipped steps in a row:   v <- v + V (e^n - 1) V' v        the identity outside the span
 
 A common factor of the steps cancels, so inner gradients serve as well as steps. Exact for a
-quadratic inner loss of rank below k - 1. This is the project's own; the dropped directions matter:
+quadratic inner loss of rank below k - 1; signed also where the inner rate times the curvature is
+1 to 2. There a step overshoots: its factor is negative, and clipped to 0 it forgets on which side
+an odd and an even number of steps end. This is the project's own; the dropped directions matter:
 nearly collinear columns leave some that mean nothing and would be wiped out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -33,8 +36,11 @@ from lazyleap.trees import Tree
 CUT = 1e-8  # of the largest eigenvalue of A'A; below it a direction is rounding
 PIECE = 2**12  # numbers of a step at a time: what they are in float64 stays in a core's cache
 
-Rest = Literal["identity", "secants"]
+Rest = Literal["identity", "secants", "signed_secants"]
 """What stands for the steps that a teacher leaps over."""
+
+LEAST: Mapping[str, float] = {"secants": 0.0, "signed_secants": -1.0}
+"""The least factor of a step in what each fits; not of the identity, which fits nothing."""
 
 NEEDS: Needs = {
     Trait.ONE_BATCH: "rest 'secants' reads the curvature of one inner loss off the steps down it",
@@ -55,12 +61,14 @@ class Secants:
             that the inner rate times the curvature exceeds 1 there, and that no leap over an odd
             number of such steps keeps the gradient's sign.
         batch_dims: how many leading dimensions there are.
+        low: what a factor is clipped to from below; from above it is 1.
     """
 
     columns: Tensor
     mixing: Tensor
     factors: Tensor
     batch_dims: int = 0
+    low: float = 0.0
 
     @property
     def least(self) -> Tensor:
@@ -76,7 +84,7 @@ class Secants:
         """
         if not steps or not self.factors.shape[-1]:
             return dict(v)
-        change = self.factors.clamp(0, 1) ** steps - 1
+        change = self.factors.clamp(self.low, 1) ** steps - 1
         numbers = flat(v, self.batch_dims)
         seen = (self.columns @ numbers.unsqueeze(-1)).double()  # [..., k-1, 1]
         weights = self.mixing @ (change.unsqueeze(-1) * (self.mixing.mT @ seen))
@@ -100,8 +108,8 @@ class Felt:
         torch.sub(there, self._here, out=self._steps[..., self._taken, :])
         self._here, self._taken = there, self._taken + 1
 
-    def fit(self) -> Secants:
-        """The map of the path, once all of it was taken.
+    def fit(self, low: float) -> Secants:
+        """The map of the path, once all of it was taken; ``low``: the least factor.
 
         Raises:
             InputError: if the steps drew by chance, each of another loss.
@@ -112,7 +120,7 @@ class Felt:
                 "here each step drew by chance (dropout): take rest 'identity', or draw nothing in "
                 "the inner loop"
             )
-        return fit(self._steps, self._batch_dims)
+        return fit(self._steps, self._batch_dims, low)
 
 
 def check_rest(rest: str, lam: float) -> None:
@@ -123,12 +131,14 @@ def check_rest(rest: str, lam: float) -> None:
     """
     if rest not in get_args(Rest):
         raise InputError(f"rest '{rest}' is unknown; {nearest(rest, get_args(Rest))}")
-    if rest == "secants" and lam < 1:
-        raise InputError(f"lam {lam}: less than 1 does not go with rest 'secants'")
+    if rest in LEAST and lam < 1:
+        raise InputError(f"lam {lam}: less than 1 does not go with rest '{rest}'")
 
 
-def fit(steps: Tensor, batch_dims: int = 0) -> Secants:
+def fit(steps: Tensor, batch_dims: int = 0, low: float = 0.0) -> Secants:
     """The map of a path from its steps ``[..., k, N]``, or from any multiple of them.
+
+    Its factors are clipped to ``low``..1.
 
     Cost: k^2 inner products in float64 and eigenvalues of two matrices of k - 1 rows.
     """
@@ -138,7 +148,7 @@ def fit(steps: Tensor, batch_dims: int = 0) -> Secants:
     inner = gram[..., :-1, :-1] * scale.unsqueeze(-1) * scale.unsqueeze(-2)  # A'A
     cross = gram[..., :-1, 1:] * scale.unsqueeze(-1) * scale.unsqueeze(-2)  # A'B
     mixing, factors = _solve(inner, cross)
-    return Secants(steps[..., :-1, :], scale.unsqueeze(-1) * mixing, factors, batch_dims)
+    return Secants(steps[..., :-1, :], scale.unsqueeze(-1) * mixing, factors, batch_dims, low)
 
 
 def _gram(steps: Tensor) -> Tensor:

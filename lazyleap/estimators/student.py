@@ -9,7 +9,7 @@ import torch
 
 from lazyleap.bilevel import Bilevel, Pull, Task, linearize
 from lazyleap.estimators.base import Path
-from lazyleap.estimators.secants import Felt, Rest, Secants
+from lazyleap.estimators.secants import LEAST, Felt, Rest, Secants
 from lazyleap.estimators.steps import Back, Held, Stand
 from lazyleap.trees import Tree, add, copy, filled, subtract, zeros
 
@@ -56,7 +56,7 @@ def walk(
     fixed, taken = begin.constant, zeros(start) if steps else {}
     backs, heard = dict[int, Back](), dict[int, Tree]()
     held = Held(problem, theta) if hold else None
-    felt = Felt(problem, theta, phi, len(task.inner)) if rest == "secants" else None
+    felt = Felt(problem, theta, phi, len(task.inner)) if rest in LEAST else None
     for j, batch in enumerate(task.inner):
         if j in steps:
             phi = add(start, subtract(phi, start), lam) if lam < 1 else phi
@@ -75,5 +75,5 @@ def walk(
             heard[j + 1] = phi
             if held:
                 backs[j], held = held.back, Held(problem, theta)
-    secants = felt.fit() if felt else None
+    secants = felt.fit(LEAST[rest]) if felt else None
     return Walk(Path(start, phi, taken or None), begin, backs, heard, secants)

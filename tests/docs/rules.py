@@ -28,7 +28,9 @@ FIELDS_ONLY = (
     "exact-k3-*,lazy-secants-listen-k10-*,lazy-3-secants-listen-3-then-10-*,exact-k10-*,lazy-k10-*,"
     "exact-k3-then-10-*,reptile-k10-*,lazy-listen-k10-*,exact-listen-k10-*"
 )
+AS_SHORT = ("neural-fields-longer", "neural-fields")  # of the same settings in the test
 FIELDS_NAMED = (
+    AS_SHORT,
     ("psnr@10,psnr@100", "accuracy@5"),
     (f"'{FIELDS_ONLY}'", "'maml-*'"),
     (",3,4,5", ""),
@@ -106,14 +108,24 @@ RULES = (
         ("1,2,3", "1,2"),
     ), before=given.UNCONFIRMED),
     Rule(r"lazyleap run --grid mine-confirmation", before=given.CONFIRM),
-    Rule(r"lazyleap study tune neural-fields .*", before="rm -rf grids/neural-fields-*"),
-    Rule(r"lazyleap study tuned neural-fields .*", FIELDS_NAMED, before=given.OF_FIELDS),
     Rule(
-        r"lazyleap study confirm neural-fields .*",
+        r"lazyleap study tune neural-fields(-longer)? .*",
+        (AS_SHORT,),
+        before="rm -rf grids/neural-fields-*",
+    ),
+    Rule(
+        r"lazyleap study tuned neural-fields(-longer)? .*", FIELDS_NAMED, before=given.OF_FIELDS
+    ),
+    Rule(
+        r"lazyleap study confirm neural-fields(-longer)? .*",
         FIELDS_NAMED,
         before=given.FIELDS_UNCONFIRMED,
     ),
-    Rule(r"lazyleap run --grid neural-fields-tuning .*", before=given.TUNE_FIELDS),
+    Rule(
+        r"lazyleap run --grid neural-fields(-longer)?-tuning .*",
+        (AS_SHORT,),
+        before=given.TUNE_FIELDS,
+    ),
     Rule(r"lazyleap fidelity .* --grid neural-fields-tuning --tasks 32", (
         ("lazy-secants-listen-k10-t1", f"{RUN}-t1"),
         ("lazy-secants-listen-k10-t3", f"{RUN}-t2"),
@@ -122,10 +134,14 @@ RULES = (
     Rule(r"lazyleap fidelity k10-.* --grid fidelity --place 3 --tasks 20", (
         ("k10-trained", RUN), ("k10-of-exact", RUN), ("20", "2"),
     ), before="lazyleap run --grid fidelity"),
-    Rule(r"lazyleap run --grid neural-fields-confirmation .*", before=given.CONFIRM_FIELDS),
+    Rule(
+        r"lazyleap run --grid neural-fields(-longer)?-confirmation .*",
+        (AS_SHORT,),
+        before=given.CONFIRM_FIELDS,
+    ),
     Rule(
         r"lazyleap study judge neural-fields-.*",
-        (("exact-k3", RUN),),
+        (AS_SHORT, ("exact-k3", RUN)),
         before=given.FIELDS_CONFIRMED,
     ),
     Rule(

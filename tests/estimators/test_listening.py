@@ -11,6 +11,7 @@ import torch
 from lazyleap import MAML, Batch, Exact, FirstOrder, InputError, Lazy, Task, Unrolled
 from lazyleap.estimators.listening import points, shares
 from lazyleap.estimators.placement import teacher_steps
+from lazyleap.estimators.secants import LEAST
 from lazyleap.estimators.together import Together
 from lazyleap.models import Conv4, functional
 from tests import reference
@@ -89,11 +90,12 @@ def test_some_steps_taken(case, estimator):
 
 @pytest.mark.parametrize("listen", ["end", [2, 6], [1, 3, 4, 6]], ids=str)
 @pytest.mark.parametrize("place", ["start", "end", "tail", [1, 2, 5]], ids=str)
+@pytest.mark.parametrize("rest", LEAST)
 @pytest.mark.parametrize("case", [c for c in CURVED if c.algorithm in ("maml", "anil")], ids=str)
-def test_secants_stand_for_each_step_that_is_skipped(case, place, listen):
+def test_secants_stand_for_each_step_that_is_skipped(case, rest, place, listen):
     if case.momentum:
         with pytest.raises(InputError, match="rest 'secants' takes the change from step to step"):
-            Lazy(rest="secants")(case.problem, case.theta(), case.tasks(6, same_batch=True))
+            Lazy(rest=rest)(case.problem, case.theta(), case.tasks(6, same_batch=True))
         return
     theta, (task,) = case.theta(), case.tasks(6, n=1, same_batch=True)
     steps = teacher_steps(6, 3, place)
@@ -102,7 +104,7 @@ def test_secants_stand_for_each_step_that_is_skipped(case, place, listen):
     basis, values = dense([after - before for before, after in pairwise(flat)])
     basis = torch.tensor(basis)
     skip = torch.eye(len(flat[0])).double()
-    skip += basis @ torch.diag(torch.tensor(values.clip(0, 1) - 1)) @ basis.T
+    skip += basis @ torch.diag(torch.tensor(values.clip(LEAST[rest], 1) - 1)) @ basis.T
 
     def step(p, t, j):
         here = reference.unflatten(p, s[0]), {n: 0 * q for n, q in s[0].items()}
@@ -130,14 +132,14 @@ def test_secants_stand_for_each_step_that_is_skipped(case, place, listen):
 
         dp, dt = torch.func.grad(risk, argnums=(0, 1))(flat[len(part.inner)], t)
         total += (dp @ jacobian + dt) / len(parts)
-    lazy = Lazy(3, place, rest="secants", listen=listen)
+    lazy = Lazy(3, place, rest=rest, listen=listen)
     found = lazy(case.problem, theta, [task])
     assert_same(found.grad, reference.unflatten(total, theta), rtol=1e-7, atol=1e-9)
     least = found.noted["leap/min_factor"].item()
     assert least == pytest.approx(min(values.min(), 1.0), rel=1e-6)
 
 
-@pytest.mark.parametrize("rest", ["identity", "secants"])
+@pytest.mark.parametrize("rest", ["identity", *LEAST])
 def test_side_by_side_is_one_after_the_other(rest):
     torch.manual_seed(0)
     net, draw = Conv4(3, channels=2, size=16, width=6).double(), generator(1)

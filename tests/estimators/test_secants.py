@@ -48,31 +48,38 @@ def dense(vectors):
     return u @ turn, values
 
 
-def test_carry_is_the_dense_least_squares_map_for_gaps_of_any_length():
+@pytest.mark.parametrize("low", [0.0, -1.0])
+def test_carry_is_the_dense_least_squares_map_for_gaps_of_any_length(low):
     draw = torch.Generator().manual_seed(3)
     vectors = [torch.randn(N, generator=draw, dtype=torch.float64) * 1.4**j for j in range(6)]
     v = torch.randn(N, generator=draw, dtype=torch.float64)
     basis, values = dense(vectors)
-    assert values.min() < 0 < 1 < values.max()  # both clips are at work
-    found = fit(torch.stack(vectors))
+    assert values.min() < -1 < 0 < 1 < values.max()  # all clips are at work
+    found = fit(torch.stack(vectors), low=low)
     assert found.least.item() == pytest.approx(values.min(), rel=1e-9)
     for steps in (1, 3, 8):
-        factors = np.clip(values, 0, 1) ** steps - 1
+        factors = np.clip(values, low, 1) ** steps - 1
         wanted = v.numpy() + basis @ (factors * (basis.T @ v.numpy()))
         np.testing.assert_allclose(
             flat(found.carry(trees([v])[0], steps)), wanted, rtol=1e-10, atol=1e-12
         )
 
 
-@pytest.mark.parametrize(("rank", "k"), [(3, 8), (3, 5), (6, 8)])
-def test_exact_for_a_quadratic_of_a_rank_below_the_horizon(rank, k):
+@pytest.mark.parametrize(
+    ("rank", "k", "rate", "low"),
+    [(3, 8, 0.1, 0.0), (3, 5, 0.1, 0.0), (6, 8, 0.1, -1.0), (3, 8, 0.2, -1.0), (3, 5, 0.22, -1.0)],
+)
+def test_exact_for_a_quadratic_of_a_rank_below_the_horizon(rank, k, rate, low):
+    """Signed, also where a step overshoots: the largest curvature is 8."""
     hessian, start = quadratic(rank)
-    rate, v = 0.1, torch.arange(N, dtype=torch.float64) - 4
-    found = fit(torch.stack(descent(hessian, start, rate, k)))
-    true = torch.linalg.matrix_power(torch.eye(N, dtype=torch.float64) - rate * hessian, k - 1)
-    torch.testing.assert_close(
-        flat(found.carry(trees([v])[0], k - 1)), true @ v, rtol=1e-7, atol=1e-7
-    )
+    v = torch.arange(N, dtype=torch.float64) - 4
+    found = fit(torch.stack(descent(hessian, start, rate, k)), low=low)
+    factor = torch.eye(N, dtype=torch.float64) - rate * hessian
+    for steps in (k - 2, k - 1):
+        true = torch.linalg.matrix_power(factor, steps)
+        torch.testing.assert_close(
+            flat(found.carry(trees([v])[0], steps)), true @ v, rtol=1e-7, atol=1e-7
+        )
 
 
 def test_a_factor_below_zero_tells_of_a_rate_too_large_for_a_leap():

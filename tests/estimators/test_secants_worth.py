@@ -80,6 +80,16 @@ def test_the_gradient_of_fields_points_more_nearly_as_the_exact_one():
     assert found["3 leaps, secants"] > found["3 leaps"] + 0.1
 
 
+def test_where_steps_overshoot_signed_secants_point_more_nearly_as_the_exact_gradient():
+    made, short = problem(0.01), fields(16, 3)
+    meta_batches = [[short[(3 * i + j) % 12] for j in range(3)] for i in range(60)]
+    theta = learned(made, sirens(32), Exact(), meta_batches)
+    rows = {row.estimator: row for row in compare(made, theta, fields(16, K)[:8], [4, K])}
+    assert rows["one leap, start, secants"].min_factor < -1
+    signed, clipped = (rows[f"first 3 steps, {rest}"] for rest in ("signed secants", "secants"))
+    assert signed.cosine > clipped.cosine + 0.1
+
+
 @pytest.mark.parametrize("rate", [0.002, 0.01])
 def test_the_smallest_factor_is_below_zero_where_rate_times_curvature_exceeds_one(rate):
     made, theta, (task, *_) = problem(rate), sirens(32), fields(16, K)
