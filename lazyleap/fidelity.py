@@ -62,18 +62,14 @@ def candidates(steps: int, listen: Listen = "end") -> dict[str, Estimator]:
         "one leap, end": Lazy(placement="end", listen=listen),
     }
     found |= {f"{m} leaps": Lazy(m, "start", listen=listen) for m in (2, 3) if m < steps}
-    rests: tuple[Rest, ...] = ("secants", "signed_secants")
+    rests: tuple[Rest, ...] = ("identity", "secants", "signed_secants")
     for rest in rests:
-        word = rest.replace("_", " ")
-        found[f"one leap, start, {word}"] = Lazy(placement="start", rest=rest, listen=listen)
+        more = "" if rest == "identity" else f", {rest.replace('_', ' ')}"
+        placed = {f"one leap, start{more}": Lazy(placement="start", rest=rest, listen=listen)}
         if steps > 3:
-            found[f"3 leaps, {word}"] = Lazy(3, "start", rest=rest, listen=listen)
-    if steps > 3:
-        first = (0, 1, 2)
-        found["first 3 steps"] = Lazy(3, first, listen=listen)
-        for rest in rests:
-            word = rest.replace("_", " ")
-            found[f"first 3 steps, {word}"] = Lazy(3, first, rest=rest, listen=listen)
+            placed[f"3 leaps{more}"] = Lazy(3, "start", rest=rest, listen=listen)
+            placed[f"first 3 steps{more}"] = Lazy(3, (0, 1, 2), rest=rest, listen=listen)
+        found |= placed
     return found
 
 
