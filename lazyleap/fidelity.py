@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from lazyleap.errors import InputError
 from lazyleap.estimators import Estimator, Exact, FirstOrder, Lazy
 from lazyleap.estimators.base import horizon
 from lazyleap.estimators.listening import Listen
-from lazyleap.estimators.secants import Rest
+from lazyleap.estimators.secants import LEAST
 from lazyleap.noted import MIN_FACTOR, REFERENCE
 from lazyleap.statistics import interval
 from lazyleap.trees import Tree, dot, norm
@@ -56,21 +57,18 @@ class _Each(NamedTuple):
 
 def candidates(steps: int, listen: Listen = "end") -> dict[str, Estimator]:
     """What is compared with the exact gradient over so many inner steps, by name."""
-    found: dict[str, Estimator] = {
-        "first order": FirstOrder(listen=listen),
-        "one leap, start": Lazy(placement="start", listen=listen),
-        "one leap, end": Lazy(placement="end", listen=listen),
+    start = Lazy(placement="start", listen=listen)
+    lazy = {"one leap, start": start, "one leap, end": replace(start, placement="end")}
+    lazy |= {f"{m} leaps": replace(start, leaps=m) for m in (2, 3) if m < steps}
+    if steps > 3:
+        lazy["first 3 steps"] = replace(start, leaps=3, placement=(0, 1, 2))
+    with_rest = {
+        f"{name}, {rest.replace('_', ' ')}": replace(lazy[name], rest=rest)
+        for rest in LEAST
+        for name in ("one leap, start", "3 leaps", "first 3 steps")
+        if name in lazy
     }
-    found |= {f"{m} leaps": Lazy(m, "start", listen=listen) for m in (2, 3) if m < steps}
-    rests: tuple[Rest, ...] = ("identity", "secants", "signed_secants")
-    for rest in rests:
-        more = "" if rest == "identity" else f", {rest.replace('_', ' ')}"
-        placed = {f"one leap, start{more}": Lazy(placement="start", rest=rest, listen=listen)}
-        if steps > 3:
-            placed[f"3 leaps{more}"] = Lazy(3, "start", rest=rest, listen=listen)
-            placed[f"first 3 steps{more}"] = Lazy(3, (0, 1, 2), rest=rest, listen=listen)
-        found |= placed
-    return found
+    return {"first order": FirstOrder(listen=listen), **lazy, **with_rest}
 
 
 def compare(

@@ -191,14 +191,6 @@ CASES = {
         lambda p: p["runs"][RUN].update(outer={"lr": -1.0}),
         f"runs.{RUN}.outer.lr: input should be greater than 0, not -1.0",
     ),
-    "a rate of a classifier where none is trained": (
-        lambda p: p["runs"][RUN].update(lr=0.1),
-        f"runs.{RUN}: lr does not go with algorithm 'maml' and estimator 'lazy'",
-    ),
-    "a wrong rate of a classifier": (
-        lambda p: p["runs"]["lt-cross-entropy"].update(lr=0),
-        "runs.lt-cross-entropy.lr: input should be greater than 0, not 0",
-    ),
     "a value that neither block nor run has": (
         lambda p: p["algorithms"]["maml"]["outer"].pop("lr"),
         "algorithm 'maml' needs outer.lr, in the run or in algorithms.maml",

@@ -76,6 +76,18 @@ def test_a_classifier_in_training_is_tuned_over_its_own_rate(tmp_path):
     assert ["plain-s1", "plain"] in [[one.name for one in group] for group in groups]
 
 
+@pytest.mark.parametrize(
+    ("run", "sentence"),
+    [
+        (LAZY | {"lr": 0.1}, "lr does not go with algorithm 'maml' and estimator 'lazy'"),
+        (RUNS["plain"] | {"lr": 0}, r"runs\.one\.lr: input should be greater than 0, not 0"),
+    ],
+)
+def test_a_rate_without_a_classifier_and_a_wrong_one_are_refused(run, sentence, tmp_path):
+    with pytest.raises(InputError, match=sentence):
+        base(tmp_path, {"one": run})
+
+
 def test_a_base_grid_has_one_run_a_setting(tmp_path):
     runs = {"a": LAZY, "b": LAZY | {"seed": 1}}
     with pytest.raises(InputError, match="runs 'a' and 'b' differ by seed alone"):

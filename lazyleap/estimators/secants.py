@@ -39,7 +39,7 @@ PIECE = 2**12  # numbers of a step at a time: what they are in float64 stays in 
 Rest = Literal["identity", "secants", "signed_secants"]
 """What stands for the steps that a teacher leaps over."""
 
-LEAST: Mapping[str, float] = {"secants": 0.0, "signed_secants": -1.0}
+LEAST: Mapping[Rest, float] = {"secants": 0.0, "signed_secants": -1.0}
 """The least factor of a step in what each fits; not of the identity, which fits nothing."""
 
 NEEDS: Needs = {
@@ -123,7 +123,7 @@ class Felt:
         return fit(self._steps, self._batch_dims, low)
 
 
-def check_rest(rest: str, lam: float) -> None:
+def check_rest(rest: Rest, lam: float) -> None:
     """Refuse what can stand for no skipped step.
 
     Raises:

@@ -25,7 +25,8 @@ SMALLER = (
     "sed -i 's/_iterations: [0-9]*/_iterations: 2/; s/validate_every: [0-9]*/validate_every: 1/; "
     "s/_episodes: [0-9]*/_episodes: 4/g; /-s[12]:/d' grids/{}/params.yaml"
 )
-TUNE_FIELDS = "rm -rf grids/neural-fields-* && lazyleap study tune neural-fields"
+NO_FIELDS = "rm -rf grids/neural-fields-*"
+TUNE_FIELDS = f"{NO_FIELDS} && lazyleap study tune neural-fields"
 TUNE_FIELDS = f"{TUNE_FIELDS} --inner 0.01,0.02 --only {RUN}"
 OF_FIELDS = once(
     "neural-fields-tuning", f"{TUNE_FIELDS} && lazyleap run --grid neural-fields-tuning"

@@ -108,18 +108,13 @@ RULES = (
         ("1,2,3", "1,2"),
     ), before=given.UNCONFIRMED),
     Rule(r"lazyleap run --grid mine-confirmation", before=given.CONFIRM),
-    Rule(
-        r"lazyleap study tune neural-fields(-longer)? .*",
-        (AS_SHORT,),
-        before="rm -rf grids/neural-fields-*",
-    ),
+    Rule(r"lazyleap study tune neural-fields(-longer)? .*", (AS_SHORT,), before=given.NO_FIELDS),
     Rule(
         r"lazyleap study tuned neural-fields(-longer)? .*", FIELDS_NAMED, before=given.OF_FIELDS
     ),
     Rule(
         r"lazyleap study confirm neural-fields(-longer)? .*",
-        FIELDS_NAMED,
-        before=given.FIELDS_UNCONFIRMED,
+        FIELDS_NAMED, before=given.FIELDS_UNCONFIRMED,
     ),
     Rule(
         r"lazyleap run --grid neural-fields(-longer)?-tuning .*",
