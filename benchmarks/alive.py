@@ -16,7 +16,8 @@ class Alive(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.peak, self._held = 0, dict[int, tuple[StorageWeakRef, int]]()
+        self.peak: int = 0
+        self._held: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Do it, and count what is there after it."""
@@ -32,6 +33,7 @@ class Alive(TorchDispatchMode):
 
 def peak(call: Callable[[], Any]) -> int:
     """Bytes that a call holds at most of what it makes itself."""
-    with Alive() as alive:
+    alive = Alive()
+    with alive:
         call()
     return alive.peak

@@ -28,7 +28,7 @@ from benchmarks.fields_memory import RATE, W0, Size, task
 from benchmarks.peers import Seconds, turns
 from lazyleap import MAML, Lazy, Task, functional
 from lazyleap.bilevel import Bilevel, step
-from lazyleap.estimators.secants import Felt
+from lazyleap.estimators.secants import LEAST, Felt
 from lazyleap.estimators.student import walk
 from lazyleap.estimators.together import SideBySide, stacked
 from lazyleap.places import extend
@@ -82,7 +82,7 @@ def steps_of(name: str, k: int) -> list[Step]:
         felt = Felt(problem, theta, path[0], k)
         for point in path[1:]:
             felt.take(point)
-        felt.fit().carry(path[-1], k - 1)
+        felt.fit(LEAST["secants"]).carry(path[-1], k - 1)
 
     return [
         lambda: plain(problem, theta, [one]),
@@ -121,8 +121,9 @@ def main(
     cells = list(product(PROBLEMS, map(int, horizons.split(","))))
     every = [each for cell in cells for each in steps_of(*cell)]
     seconds, _ = turns(every, rounds, time.monotonic() + max_seconds)
+    columns = np.split(seconds, len(cells), axis=1)
     table = pd.DataFrame(
-        [row(*cell, seconds[:, 4 * i : 4 * i + 4]) for i, cell in enumerate(cells)]
+        [row(name, k, mine) for (name, k), mine in zip(cells, columns, strict=True)]
     )
     facts = {
         **machine.describe(torch.device("cpu"), 1, "benchmarks"),
