@@ -20,7 +20,7 @@ import typer
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import DivergedError, InputError
 from lazyleap.kind import Kind
-from lazyleap.setting import Setting
+from lazyleap.setting import RATE, Setting
 from lazyleap.training import checkpoint
 from lazyleap.training.loop import Learner, Plan, Progress, fit
 from lazyleap.training.ranks import Divisible, Ranks, joined
@@ -124,12 +124,18 @@ def train(
 
 
 def _knobs(setting: Setting) -> str:
-    """The rates that may have been too high, with where they are set."""
-    rates = {"its inner_lr": setting.option("inner_lr")}
-    if outer := setting.option("outer"):
-        rates[f"algorithms.{setting.algorithm}.outer.lr"] = outer["lr"]
-    rates[f"tasks.{setting.task_name}.training.lr"] = getattr(setting.task.training, "lr", None)
-    return " or ".join(f"{key} ({rate:g})" for key, rate in rates.items() if rate is not None)
+    """The rates that may have been too high; a run may have its own in place of its block's."""
+    algorithm, training = f"algorithms.{setting.algorithm}", f"tasks.{setting.task_name}.training"
+    rates = (
+        ("inner_lr", setting.option("inner_lr"), algorithm),
+        ("outer.lr", (setting.option("outer") or {}).get("lr"), algorithm),
+        (RATE, getattr(setting.task.training, RATE, None), training),
+    )
+    return " or ".join(
+        f"{key} ({rate:g}), the run's own or that of {block}"
+        for key, rate, block in rates
+        if rate is not None
+    )
 
 
 if __name__ == "__main__":
