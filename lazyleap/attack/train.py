@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -39,7 +40,7 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> Learner:
         return Untrained()
     problem, start = _problem(setting, data, device)
     options = task(setting).training
-    sets, held_out = _surrogates(setting, data, device)
+    sets, held_out = surrogate_pairs(setting, data, device)
     size = {"support": options.support, "query": options.query}
 
     def meta_batch(iteration: int) -> list[Task]:
@@ -61,7 +62,7 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> Learner:
         OuterOptions.of(setting.algorithm_options.outer, setting.meta_iterations),
         sample=meta_batch,
         accuracy=partial(_mean_cosine, problem),
-        score=partial(_score, problem, fixed),
+        score=partial(transfer, problem, fixed),
         scored="train/outer_cosine",
         held_out=lambda count: fixed[:count],
     )
@@ -101,7 +102,7 @@ def _problem(
     return problem, problem.theta(network)
 
 
-def _surrogates(
+def surrogate_pairs(
     setting: Setting, data: Prepared, device: torch.device
 ) -> tuple[list[Pairs], list[Pairs]]:
     """Each surrogate's pairs, of images it may have been trained on, and of held-out ones."""
@@ -142,8 +143,8 @@ def _mean_cosine(problem: MAML, phi: Tree, theta: Tree, task: Task) -> float:
     return float(cosines(maps, task.outer.targets).mean())
 
 
-def _score(problem: MAML, tasks: list[Task], theta: Tree) -> Metrics:
-    """After the horizon's steps on some held-out pairs of each surrogate, how others fare."""
+def transfer(problem: MAML, tasks: Sequence[Task], theta: Tree) -> Metrics:
+    """After each task's inner steps, how near the maps of its other images are to the gradients."""
     found, errors = [], []
     with torch.no_grad():
         for one in tasks:
