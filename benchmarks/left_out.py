@@ -42,6 +42,7 @@ from lazyleap.classifiers import store
 from lazyleap.classifiers.fit import pixels
 from lazyleap.datasets.store import Prepared
 from lazyleap.datasets.store import load as load_data
+from lazyleap.errors import InputError
 from lazyleap.seeding import generator
 from lazyleap.setting import Setting
 from lazyleap.settings import load, resolve
@@ -87,11 +88,13 @@ def main(
 
 def changed(setting: Setting, change: Mapping[str, Any]) -> Setting:
     """The setting with other options of its task's ``training`` and ``model``."""
-    options = setting.task
+    options, left = setting.task, dict(change)
     for block in ("training", "model"):
         part = getattr(options, block)
-        known = {key: value for key, value in change.items() if key in type(part).model_fields}
+        known = {key: left.pop(key) for key in type(part).model_fields if key in left}
         options = options.model_copy(update={block: part.model_copy(update=known)})
+    if left:
+        raise InputError(f"change {change}: {', '.join(left)} is no option of training or model")
     return replace(setting, task=options)
 
 

@@ -1,0 +1,63 @@
+"""Predictors judged on a surrogate that they were not trained on, no test image touched."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+import torch
+from torch.nn.functional import cosine_similarity
+
+from benchmarks import left_out
+from lazyleap.attack.pairs import Pairs
+from lazyleap.errors import InputError
+from lazyleap.settings import load, resolve
+from tests.attack.stages.project import META, SURROGATES, TASK, ZOO
+
+
+@pytest.fixture
+def folder(ready, tmp_path, monkeypatch):
+    """The prepared project without its test side, in the current folder."""
+    copied = shutil.copytree(ready, tmp_path / "workspace")
+    shutil.rmtree(copied / "data/prepare/quick" / TASK / "test")
+    monkeypatch.chdir(copied)
+    return copied
+
+
+def test_each_surrogate_is_left_out_once(folder, monkeypatch, capsys):
+    taught, right = [], left_out.learner
+    monkeypatch.setattr(
+        left_out, "learner", lambda s, *rest: taught.append(s.surrogates) or right(s, *rest)
+    )
+    options = {"params": "params.yaml", "cpu_seconds": 0.05, "images": 5, "out": "out.csv"}
+    left_out.main(f"{META},{ZOO}", search=['{"coordinates": 3}'], **options)
+    table = pd.read_csv("out.csv")
+    meta, zoo = (table[table["run"] == run] for run in (META, ZOO))
+    assert list(meta["left_out"]) == [name for name in SURROGATES for _ in range(2)]
+    assert list(meta["search"]) == ["{}", '{"coordinates": 3}'] * 2
+    assert list(zoo["left_out"]) == list(SURROGATES)
+    assert set(taught) == {(SURROGATES[1],), (SURROGATES[0],)}
+    assert (meta["iterations"] >= left_out.TIMED).all()
+    assert meta[["at_theta", "adapted", "mean_of_others"]].abs().max().max() <= 1
+    assert table["queries"].between(1, 1000).all()
+    assert json.loads((folder / "out.json").read_text())["images"] == 5
+
+
+def test_the_bound_is_the_cosine_with_the_mean_direction_of_the_others():
+    chance = torch.Generator().manual_seed(0)
+    parts = [torch.randn(6, 1, 4, 4, generator=chance, dtype=torch.float64) for _ in range(3)]
+    scaled = [Pairs(part, part * (10.0**i)) for i, part in enumerate(parts)]
+    mean = left_out._mean(scaled[1:])
+    directions = [part.flatten(1) / part.flatten(1).norm(dim=1, keepdim=True) for part in parts[1:]]
+    assert torch.allclose(cosine_similarity(mean, sum(directions)), torch.ones(6).double())
+
+
+def test_changes_are_of_training_and_model(folder):
+    setting = resolve(load(folder / "params.yaml"), META)
+    changed = left_out.changed(setting, {"width": 3, "support": 2})
+    assert (changed.task.model.width, changed.task.training.support) == (3, 2)
+    assert changed.task.training.query == setting.task.training.query
+    with pytest.raises(InputError, match="depth is no option"):
+        left_out.changed(setting, {"width": 3, "depth": 2})
