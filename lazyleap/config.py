@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from lazyleap.blocks import Block, Count, Folder, Fraction, Here, Name, Seed, Steps, Word
 from lazyleap.classifiers.options import Classifier, Target
@@ -73,6 +73,21 @@ class Compared(Block):
     tasks: Count
 
 
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+class Device(Block):
+    """A device, and how a GPU rounds; by its name alone torch's own choice holds.
+
+    ``tf32``: products and convolutions of float32 with ten bits of mantissa. ``deterministic``:
+    the same bits in every run, slower; what has no such way is refused by torch.
+    """
+
+    name: DeviceName
+    tf32: bool
+    deterministic: bool
+
+
 class Frame(Block):
     """All of a params.yaml.
 
@@ -85,7 +100,10 @@ class Frame(Block):
     grid: Name
     extensions: Folder
     threads: Annotated[int, Field(ge=1, le=1024)]
-    device: Literal["auto", "cpu", "cuda"]
+    device: Annotated[
+        Annotated[DeviceName, Tag("name")] | Annotated[Device, Tag("block")],
+        Discriminator(lambda given: "block" if isinstance(given, dict | Device) else "name"),
+    ]
     tasks: dict[Name, dict[str, Any]]
     algorithms: Blocks
     estimators: Blocks

@@ -9,6 +9,7 @@ from typing import Any
 from lazyleap.blocks import Block, Loose
 from lazyleap.places import at
 
+Device = str | Mapping[str, Any]  # its name, or a block of params.yaml that says more
 RATE = "lr"  # of a task's training, where it has one, which a run may have its own of
 PLAIN = (
     "name",
@@ -48,7 +49,7 @@ class Setting:
     seed: int
     meta_iterations: int
     threads: int
-    device: str
+    device: Device
     surrogates: tuple[str, ...]
     targets: tuple[str, ...]
     overrides: Mapping[str, Any] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from lazyleap.parts import Part, fits
 from lazyleap.places import extend
 from lazyleap.registry import kind
 from lazyleap.sentences import known, parse, prefixed
-from lazyleap.setting import RATE, Setting
+from lazyleap.setting import RATE, Device, Setting
 
 __all__ = ["Run", "Setting", "Settings", "load", "resolve"]
 
@@ -35,7 +35,7 @@ class Settings:
     grid: str
     extensions: str
     threads: int
-    device: str
+    device: Device
     tasks: Mapping[str, TaskOptions]
     algorithms: Mapping[str, Part]
     estimators: Mapping[str, Part]
@@ -87,7 +87,7 @@ def _settings(frame: Frame) -> Settings:
         grid=frame.grid,
         extensions=frame.extensions,
         threads=frame.threads,
-        device=frame.device,
+        device=frame.device if isinstance(frame.device, str) else frame.device.model_dump(),
         tasks=tasks,
         algorithms=_parts("algorithm", frame.algorithms),
         estimators=_parts("estimator", frame.estimators),

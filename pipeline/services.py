@@ -25,6 +25,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled
 
+from lazyleap.setting import Device
 from pipeline import crashed
 from stages import folders, scratch
 
@@ -32,9 +33,10 @@ GPU = "gpu"  # the name of the limit; `prefect gcl update gpu --limit 2` lets tw
 
 
 @contextmanager
-def gpu_slot(device: str) -> Iterator[None]:
+def gpu_slot(device: Device) -> Iterator[None]:
     """Hold a slot of the GPU where settings run on one: one at a time unless told otherwise."""
-    if device == "cpu" or (device == "auto" and not _cuda()):
+    name = device if isinstance(device, str) else device["name"]
+    if name == "cpu" or (name == "auto" and not _cuda()):
         yield
         return
     with get_client(sync_client=True) as client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import shlex
 import sys
@@ -13,14 +14,28 @@ import torch
 
 import lazyleap
 from lazyleap.errors import InputError
+from lazyleap.setting import Device
 from stages import provenance
 
 
-def device(wanted: str) -> torch.device:
-    """The device that params.yaml names; ``auto`` takes a GPU where there is one."""
+def device(wanted: Device) -> torch.device:
+    """The device that params.yaml names; ``auto`` takes a GPU where there is one.
+
+    A block says, too, how this process is to round (:class:`lazyleap.config.Device`).
+    """
+    if not isinstance(wanted, str):
+        _round(**wanted)
+        return device(wanted["name"])
     if wanted == "cuda" and not torch.cuda.is_available():
         raise InputError("device: cuda was asked for, but torch sees no GPU here; use auto or cpu")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _round(name: str, tf32: bool, deterministic: bool) -> None:
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+    if deterministic and name != "cpu":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else torch refuses cuBLAS
+    torch.use_deterministic_algorithms(deterministic)
 
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -60,7 +75,7 @@ def describe(chosen: torch.device, threads: int, *inputs: str) -> dict[str, Any]
 
 
 def _rounding() -> dict[str, bool]:
-    """What on a GPU two runs may differ by: torch's own settings, which nothing here changes."""
+    """What on a GPU two runs may differ by: what params.yaml says, or torch's own choice."""
     return {
         "tf32_products": torch.backends.cuda.matmul.allow_tf32,
         "tf32_convolutions": torch.backends.cudnn.allow_tf32,

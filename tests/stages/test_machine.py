@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from tests.conftest import ROOT
 
@@ -49,3 +50,32 @@ def test_freed_memory_is_kept_for_the_next_tensor():
     assert threads["used"] == 3
     assert found["used"] > (COUNT - 1) * BLOCK
     assert found["plain"] < 2.5 * BLOCK
+
+
+ROUNDED = """
+import os, torch
+from stages import machine
+
+def now():
+    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    chosen = torch.are_deterministic_algorithms_enabled()
+    return cuda.allow_tf32, cudnn.allow_tf32, chosen, os.environ.get("CUBLAS_WORKSPACE_CONFIG")
+
+before = now()
+print(machine.device("cpu"), now() == before)
+for tf32 in (True, False):
+    print(machine.device({"name": "auto", "tf32": tf32, "deterministic": not tf32}), *now())
+"""
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_says_how_it_rounds():
+    """In a process of its own; by its name alone nothing is changed."""
+    done = subprocess.run(
+        [sys.executable, "-c", ROUNDED], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "cpu True",
+        "cpu True True False None",
+        "cpu False False True :4096:8",
+    ]

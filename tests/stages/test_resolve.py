@@ -88,6 +88,7 @@ def test_a_source_file_makes_just_the_stages_that_use_it(
     assert by(file) == stages
 
 
+ROUNDING = {"name": "auto", "tf32": True, "deterministic": False}
 TRAINED, TESTED = {"train"}, {"evaluate", "export"}
 
 
@@ -96,6 +97,7 @@ TRAINED, TESTED = {"train"}, {"evaluate", "export"}
     [
         (("threads",), 2, {"surrogate", "target", *RUNS}),
         (("device",), "cpu", {"surrogate", "target", "train", "evaluate"}),
+        (("device",), ROUNDING, {"surrogate", "target", "train", "evaluate"}),
         (("tasks", "glyphs", "dataset", "size"), 32, {"prepare"}),
         (("tasks", "glyphs", "draw", "test_episodes"), 7, {"prepare"}),
         (("tasks", "glyphs", "model", "width"), 8, set(RUNS)),
