@@ -224,6 +224,9 @@ RULES = (
         ("longtail", "longtail --horizons 1 --rounds 1 --width 1 --batch 2"),
     )),
     Rule(r"python -m benchmarks\.\w+ .* --params grids/omniglot/.*", SMALL, before=given.OMNIGLOT),
+    Rule(  # needs MNIST; a small one is run by tests/attack/stages/test_left_out.py
+        r"python -m benchmarks\.left_out .*", (("left_out", "left_out --help"),)
+    ),
     Rule(r"python -m benchmarks\.(adapt|smaller) .*", (*SMALL, ("RUN", LEARNED))),
     Rule(r"tensorboard --logdir .*", (("tensorboard", "tensorboard --port {port}"),), "http://"),
 )  # fmt: skip
