@@ -100,6 +100,7 @@ RULES = (
     ),
     Rule(r"lazyleap compare maml-lazy-k5 maml-lazy-k10", before=given.RECORDED),
     Rule(r"lazyleap plots( HEAD~1 HEAD)?"),
+    Rule(r"lazyleap run --grid attack-study .*", (("untrained", "'maml-lazy-*'"),)),
     Rule(r"lazyleap run --grid mine", before=given.MINE),
     Rule(r"lazyleap study tune mine .*", before=given.ANEW),
     Rule(r"lazyleap run --grid mine-tuning", before=given.TUNE),
