@@ -119,8 +119,7 @@ RULES = (
     ),
     Rule(
         r"lazyleap run --grid neural-fields(-longer)?-tuning .*",
-        (AS_SHORT,),
-        before=given.TUNE_FIELDS,
+        (AS_SHORT,), before=given.TUNE_FIELDS,
     ),
     Rule(r"lazyleap fidelity .* --grid neural-fields-tuning --tasks 32", (
         ("lazy-secants-listen-k10-t1", f"{RUN}-t1"),
@@ -132,8 +131,7 @@ RULES = (
     ), before="lazyleap run --grid fidelity"),
     Rule(
         r"lazyleap run --grid neural-fields(-longer)?-confirmation .*",
-        (AS_SHORT,),
-        before=given.CONFIRM_FIELDS,
+        (AS_SHORT,), before=given.CONFIRM_FIELDS,
     ),
     Rule(
         r"lazyleap study judge neural-fields-.*",
@@ -225,9 +223,7 @@ RULES = (
         ("longtail", "longtail --horizons 1 --rounds 1 --width 1 --batch 2"),
     )),
     Rule(r"python -m benchmarks\.\w+ .* --params grids/omniglot/.*", SMALL, before=given.OMNIGLOT),
-    Rule(  # needs MNIST; a small one is run by tests/attack/stages/test_left_out.py
-        r"python -m benchmarks\.left_out .*", (("left_out", "left_out --help"),)
-    ),
+    Rule(r"python -m benchmarks\.left_out .*", (("left_out", "left_out --help"),)),  # MNIST
     Rule(r"python -m benchmarks\.(adapt|smaller) .*", (*SMALL, ("RUN", LEARNED))),
     Rule(r"tensorboard --logdir .*", (("tensorboard", "tensorboard --port {port}"),), "http://"),
 )  # fmt: skip
