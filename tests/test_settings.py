@@ -36,14 +36,6 @@ CASES = {
         lambda p: p.update(thread=1),
         "thread: unknown key; did you mean 'threads'?",
     ),
-    "unknown key of a device": (
-        lambda p: p.update(device={"name": "cuda", "tf23": True, "deterministic": True}),
-        "device.tf23: unknown key; did you mean 'tf32'?",
-    ),
-    "unknown device in a block": (
-        lambda p: p.update(device={"name": "gpu", "tf32": True, "deterministic": True}),
-        "device.name: input should be 'auto', 'cpu' or 'cuda', not 'gpu'",
-    ),
     "unknown data-set key": (
         lambda p: p["tasks"]["glyphs"]["dataset"].update(sise=28),
         "tasks.glyphs.dataset.sise: unknown key; did you mean 'size'?",
