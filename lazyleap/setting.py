@@ -9,7 +9,7 @@ from typing import Any
 from lazyleap.blocks import Block, Loose
 from lazyleap.places import at
 
-Device = str | Mapping[str, Any]  # its name, or a block of params.yaml that says more
+DeviceChoice = str | Mapping[str, Any]  # its name, or a config.Device as plain words
 RATE = "lr"  # of a task's training, where it has one, which a run may have its own of
 PLAIN = (
     "name",
@@ -23,6 +23,11 @@ PLAIN = (
     "meta_iterations",
     "threads",
 )
+
+
+def device_name(device: DeviceChoice) -> str:
+    """``auto``, ``cpu`` or ``cuda``."""
+    return device if isinstance(device, str) else str(device["name"])
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Setting:
     seed: int
     meta_iterations: int
     threads: int
-    device: Device
+    device: DeviceChoice
     surrogates: tuple[str, ...]
     targets: tuple[str, ...]
     overrides: Mapping[str, Any] = field(default_factory=dict)

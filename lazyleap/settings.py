@@ -21,7 +21,7 @@ from lazyleap.parts import Part, fits
 from lazyleap.places import extend
 from lazyleap.registry import kind
 from lazyleap.sentences import known, parse, prefixed
-from lazyleap.setting import RATE, Device, Setting
+from lazyleap.setting import RATE, DeviceChoice, Setting
 
 __all__ = ["Run", "Setting", "Settings", "load", "resolve"]
 
@@ -35,7 +35,7 @@ class Settings:
     grid: str
     extensions: str
     threads: int
-    device: Device
+    device: DeviceChoice
     tasks: Mapping[str, TaskOptions]
     algorithms: Mapping[str, Part]
     estimators: Mapping[str, Part]

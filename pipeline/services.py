@@ -25,7 +25,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled
 
-from lazyleap.setting import Device
+from lazyleap.setting import DeviceChoice, device_name
 from pipeline import crashed
 from stages import folders, scratch
 
@@ -33,9 +33,9 @@ GPU = "gpu"  # the name of the limit; `prefect gcl update gpu --limit 2` lets tw
 
 
 @contextmanager
-def gpu_slot(device: Device) -> Iterator[None]:
+def gpu_slot(device: DeviceChoice) -> Iterator[None]:
     """Hold a slot of the GPU where settings run on one: one at a time unless told otherwise."""
-    name = device if isinstance(device, str) else device["name"]
+    name = device_name(device)
     if name == "cpu" or (name == "auto" and not _cuda()):
         yield
         return

@@ -12,7 +12,7 @@ from lazyleap.datasets.store import ImageSet, Prepared
 from lazyleap.errors import DivergedError
 from lazyleap.places import at
 from lazyleap.seeding import seed_torch
-from lazyleap.setting import Device
+from lazyleap.setting import DeviceChoice
 from stages import machine
 from stages.inputs import Inputs
 from stages.progress import Ticker
@@ -22,7 +22,7 @@ class Asked(NamedTuple):
     """One classifier: its grid, the device to train it on, its options, and who serves its kind."""
 
     grid: str
-    device: Device
+    device: DeviceChoice
     options: Any
     server: Any
 
@@ -37,7 +37,7 @@ def asked(params: str, stage: str, name: str) -> Asked:
 
 
 def train(
-    stage: str, name: str, options: Classifier, data: Prepared, rows: fit.Rows, device: Device
+    stage: str, name: str, options: Classifier, data: Prepared, rows: fit.Rows, device: DeviceChoice
 ) -> tuple[torch.nn.Module, dict[str, Any]]:
     """A classifier trained on ``rows`` of the training images, and what there is to say of it."""
     images = data.split("train")

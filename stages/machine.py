@@ -14,21 +14,21 @@ import torch
 
 import lazyleap
 from lazyleap.errors import InputError
-from lazyleap.setting import Device
+from lazyleap.setting import DeviceChoice, device_name
 from stages import provenance
 
 
-def device(wanted: Device) -> torch.device:
+def device(wanted: DeviceChoice) -> torch.device:
     """The device that params.yaml names; ``auto`` takes a GPU where there is one.
 
     A block says, too, how this process is to round (:class:`lazyleap.config.Device`).
     """
+    name = device_name(wanted)
     if not isinstance(wanted, str):
         _round(**wanted)
-        return device(wanted["name"])
-    if wanted == "cuda" and not torch.cuda.is_available():
+    if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device: cuda was asked for, but torch sees no GPU here; use auto or cpu")
-    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _round(name: str, tf32: bool, deterministic: bool) -> None:
