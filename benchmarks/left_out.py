@@ -17,50 +17,61 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 import torch
 import typer
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from lazyleap.algorithms import MAML
 from lazyleap.attack import evaluate
 from lazyleap.attack.attempt import Search
-from lazyleap.attack.chosen import Chosen, goal
-from lazyleap.attack.limits import Limit
+from lazyleap.attack.campaign import attack, summary
+from lazyleap.attack.chosen import Chosen
 from lazyleap.attack.options import task
-from lazyleap.attack.oracle import Oracle
 from lazyleap.attack.pairs import Pairs, sample
 from lazyleap.attack.train import cosines, learner, surrogate_pairs, transfer
 from lazyleap.bilevel import Adapts, Task
+from lazyleap.blocks import Block
+from lazyleap.budget import trained
 from lazyleap.classifiers import store
-from lazyleap.classifiers.fit import pixels
 from lazyleap.datasets.store import Prepared
 from lazyleap.datasets.store import load as load_data
 from lazyleap.errors import InputError
 from lazyleap.seeding import generator
+from lazyleap.sentences import parse
 from lazyleap.setting import Setting
 from lazyleap.settings import load, resolve
 from lazyleap.training.meta_learner import MetaLearner
-from stages import folders, machine
+from stages import budget, folders, machine
 from stages.program import run
 
 CPU = torch.device("cpu")
-TIMED = 20  # meta-iterations, of which the number that fits is reckoned
+LEAST = 20  # meta-iterations
+TIMED = 2.0  # CPU seconds of meta-training, by which the number that fits is reckoned
 TASKS = 50  # of the surrogate left out
 Row = dict[str, Any]
+Options = Mapping[str, Any]
+
+
+class Asked(NamedTuple):
+    """What each run is given: CPU ``seconds``, how many ``images`` to attack, searches to try."""
+
+    seconds: float
+    images: int
+    tried: Sequence[Options]
 
 
 def main(
     runs: Annotated[str, typer.Argument(help="of the grid, patterns with commas between")],
     params: str = "grids/attack-study/params.yaml",
     cpu_seconds: Annotated[float, typer.Option(help="of each meta-training")] = 60,
-    images: Annotated[int, typer.Option(help="attacked on each surrogate")] = 100,
+    images: Annotated[int, typer.Option(min=2, help="attacked on each surrogate")] = 100,
     search: Annotated[list[str] | None, typer.Option(help="options to try besides, JSON")] = None,
     change: Annotated[str, typer.Option(help="of the task's training and model, JSON")] = "{}",
     out: Annotated[str, typer.Option(help="CSV of the numbers")] = "left-out.csv",
@@ -68,15 +79,13 @@ def main(
     """Train, judge, print and write a row for each run, surrogate left out and search."""
     torch.set_num_threads(1)
     settings = load(Path(params))
+    asked = Asked(cpu_seconds, images, [{}, *(read("search", one) for one in search or [])])
     rows: list[Row] = []
     for name in settings.matching(runs):
-        setting = changed(resolve(settings, name), json.loads(change))
-        data = load_data(folders.images(setting.grid, setting.task_name, "train"))
-        for left in setting.surrogates:
-            tried = [{}, *map(json.loads, search or [])]
-            for row in judged(setting, data, left, cpu_seconds, images, tried):
-                rows.append({"run": name, "change": change, "left_out": left, **row})
-                print(json.dumps(rows[-1]), flush=True)
+        setting = changed(resolve(settings, name), read("change", change))
+        for row in judged(setting, asked):
+            rows.append({"run": name, "change": change, **row})
+            print(json.dumps(rows[-1]), flush=True)
     table = pd.DataFrame(rows)
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(out, index=False, float_format="%.4f", lineterminator="\n")
@@ -86,47 +95,64 @@ def main(
     print(shown.to_markdown(index=False, floatfmt=".3f"))
 
 
-def changed(setting: Setting, change: Mapping[str, Any]) -> Setting:
+def read(what: str, text: str) -> Options:
+    """The options in a JSON object."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{what} {text}: is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{what} {text}: is no JSON object")
+    return found
+
+
+def changed(setting: Setting, change: Options) -> Setting:
     """The setting with other options of its task's ``training`` and ``model``."""
     options, left = setting.task, dict(change)
     for block in ("training", "model"):
         part = getattr(options, block)
         known = {key: left.pop(key) for key in type(part).model_fields if key in left}
-        options = options.model_copy(update={block: part.model_copy(update=known)})
+        options = options.model_copy(update={block: other(part, known, "change")})
     if left:
         raise InputError(f"change {change}: {', '.join(left)} is no option of training or model")
     return replace(setting, task=options)
 
 
-def judged(
-    setting: Setting,
-    data: Prepared,
-    left: str,
-    seconds: float,
-    images: int,
-    tried: Sequence[Mapping[str, Any]],
-) -> list[Row]:
-    """A row for each search that is tried on the surrogate ``left``."""
+def other(block: Block, changes: Options, where: str) -> Block:
+    """The block with some options changed, checked as in params.yaml."""
+    return parse(type(block), block.merged(block.model_dump(), changes), where)
+
+
+def judged(setting: Setting, asked: Asked) -> Iterator[Row]:
+    """A row for each surrogate, left out of the training, and each search that is tried on it."""
+    data = load_data(folders.images(setting.grid, setting.task_name, "train"))
+    if not issubclass(setting.algorithm_class, Adapts):
+        for left in setting.surrogates:
+            attacked = attack_on(left, evaluate.search(setting, {}, data), setting, data, asked)
+            yield {"left_out": left, "search": "", **attacked}
+        return
     _, held_out = surrogate_pairs(setting, data, CPU)
     of = dict(zip(setting.surrogates, held_out, strict=True))
-    victim = Victim(setting, data, left, images)
-    if not issubclass(setting.algorithm_class, Adapts):
-        return [{"search": "", **victim.attacked(evaluate.search(setting, {}, data))}]
-    others = tuple(name for name in setting.surrogates if name != left)
-    taught, trained = train(replace(setting, surrogates=others), data, seconds)
-    facts = trained | fidelity(setting, taught, of[left], [of[name] for name in others])
-    rows = []
-    for options in tried:
-        given = setting.algorithm_options
-        asked = given.model_copy(update={"search": given.search.model_copy(update=options)})
-        found = evaluate.search(replace(setting, algorithm_options=asked), taught.theta, data)
-        rows.append({"search": json.dumps(options), **facts, **victim.attacked(found)})
-    return rows
+    for left in setting.surrogates:
+        others = [name for name in setting.surrogates if name != left]
+        taught, spent = train(replace(setting, surrogates=tuple(others)), data, asked.seconds)
+        facts = spent | fidelity(setting, taught, of[left], [of[name] for name in others])
+        for options in asked.tried:
+            search = evaluate.search(searching(setting, options), taught.theta, data)
+            attacked = attack_on(left, search, setting, data, asked)
+            yield {"left_out": left, "search": json.dumps(options), **facts, **attacked}
+
+
+def searching(setting: Setting, options: Options) -> Setting:
+    """The setting with other options of its search."""
+    given = setting.algorithm_options
+    update = {"search": other(given.search, options, "search")}
+    return replace(setting, algorithm_options=given.model_copy(update=update))
 
 
 def train(setting: Setting, data: Prepared, seconds: float) -> tuple[MetaLearner, Row]:
-    """Meta-trained for as many iterations as fit, by the time of the first."""
-    count = setting.meta_iterations and _fitting(setting, data, seconds)
+    """Meta-trained for as many iterations as fit, by the time of some."""
+    count = fitting(setting, seconds) if trained(setting) else 0
     made = learner(replace(setting, meta_iterations=max(count, 1)), data, CPU)
     assert isinstance(made, MetaLearner)
     start = time.process_time()
@@ -136,13 +162,11 @@ def train(setting: Setting, data: Prepared, seconds: float) -> tuple[MetaLearner
     return made, {"iterations": count, "cpu_seconds": time.process_time() - start}
 
 
-def _fitting(setting: Setting, data: Prepared, seconds: float) -> int:
-    made = learner(setting, data, CPU)
-    made.step(0, describe=False)  # what is paid once
-    start = time.process_time()
-    for iteration in range(TIMED):
-        made.step(iteration, describe=False)
-    return max(TIMED, round(TIMED * seconds / (time.process_time() - start)))
+def fitting(setting: Setting, seconds: float) -> int:
+    """The meta-iterations that so many CPU seconds buy."""
+    timing = budget.timing(replace(setting, device="cpu"))
+    timing.measure(min(TIMED, seconds))
+    return max(LEAST, round(seconds / timing.rounds[0]))
 
 
 def fidelity(setting: Setting, taught: MetaLearner, left: Pairs, others: Sequence[Pairs]) -> Row:
@@ -161,38 +185,30 @@ def fidelity(setting: Setting, taught: MetaLearner, left: Pairs, others: Sequenc
 
 
 def _mean(others: Sequence[Pairs]) -> Tensor:
-    each = [one.gradients.flatten(1) for one in others]
-    return sum((torch.nn.functional.normalize(part) for part in each), torch.tensor(0.0))
+    """The mean of their directions."""
+    return torch.stack([normalize(one.gradients.flatten(1)) for one in others]).mean(0)
 
 
-class Victim:
-    """A surrogate under attack, on the first held-out images that it classifies correctly."""
-
-    def __init__(self, setting: Setting, data: Prepared, name: str, images: int) -> None:
-        self._options, self._name = task(setting).test, name
-        self._network = store.load_network(data.folder.parent / "surrogates" / name, CPU)
-        shown = data.split("train")
-        held_out = Chosen.load(data.folder / "held_out.npz", shown)
-        with torch.no_grad():
-            found = self._network(pixels(shown.images[held_out.rows], CPU)).argmax(1).numpy()
-        right = np.flatnonzero(found == shown.labels[held_out.rows])[:images]
-        chosen = held_out.only(right)
-        self._clean = pixels(shown.images[chosen.rows], CPU)
-        self._goal = goal(chosen, shown.labels, self._options.goal, CPU)
-
-    def attacked(self, search: Search) -> Row:
-        """Its success and mean queries, a failure counted as the budget, and the CPU seconds."""
-        options, start = self._options, time.process_time()
-        oracle = Oracle(self._network, options.budget, len(self._clean), outputs="logits")
-        limit = Limit(options.norm, options.epsilon)
-        chance = generator(0, "left out", self._name)
-        outcome = search.run(oracle, self._clean, self._goal, limit, chance)
-        spent = torch.where(outcome.success, outcome.queries, options.budget).double()
-        return {
-            "success": float(outcome.success.double().mean()),
-            "queries": float(spent.mean()),
-            "attack_cpu_seconds": time.process_time() - start,
-        }
+def attack_on(name: str, search: Search, setting: Setting, data: Prepared, asked: Asked) -> Row:
+    """Success and mean queries, a failure counted as the budget, on held-out training images."""
+    start, images = time.process_time(), data.split("train")
+    options = task(setting).test.model_copy(update={"images": asked.images})
+    result = attack(
+        search,
+        options,
+        name,
+        store.load_scorer(data.folder.parent / "surrogates" / name, CPU),
+        images,
+        Chosen.load(data.folder / "held_out.npz", images),
+        generator(0, "left out", name),
+        CPU,
+    )
+    found = summary([result], options, 0)["metrics"]
+    return {
+        "success": found["success"]["value"],
+        "queries": found["queries_mean_all"]["value"],
+        "attack_cpu_seconds": time.process_time() - start,
+    }
 
 
 if __name__ == "__main__":

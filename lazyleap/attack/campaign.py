@@ -78,24 +78,30 @@ def attack_targets(
     chosen = Chosen.load(data.folder / "attacked.npz", images)
     found = []
     for name in targets:
+        chance = generator(seed, "attack", name)
         try:
-            found.append(_attack(search, options, data, images, chosen, name, seed, device))
+            target = store.load_scorer(data.folder.parent / "targets" / name, device)
+            found.append(attack(search, options, name, target, images, chosen, chance, device))
         except InputError as error:
             raise InputError(f"target '{name}': {error}") from error
     return found
 
 
-def _attack(
+def attack(
     search: Search,
     options: AttackTest,
-    data: Prepared,
+    name: str,
+    target: store.Scorer,
     images: ImageSet,
     chosen: Chosen,
-    name: str,
-    seed: int,
+    chance: np.random.Generator,
     device: torch.device,
 ) -> TargetResult:
-    target = store.load_scorer(data.folder.parent / "targets" / name, device)
+    """Attack one on the first ``options.images`` of the ``chosen`` that it classifies correctly.
+
+    Raises:
+        InputError: if it gets none of them right, or gives a score that is not finite.
+    """
     scores = answers(target, images, chosen.rows, device)
     correct = np.flatnonzero(right(scores, images, chosen.rows))
     if not len(correct):
@@ -108,7 +114,7 @@ def _attack(
         clean,
         goal(these, images.labels, options.goal, device),
         Limit(options.norm, options.epsilon),
-        generator(seed, "attack", name),
+        chance,
     )
     counts = {"images": len(chosen), "correct": len(correct), "attacked": len(these)}
     still = int((oracle.still & ~outcome.success.cpu()).sum())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -39,7 +40,7 @@ def test_each_surrogate_is_left_out_once(folder, monkeypatch, capsys):
     assert list(meta["search"]) == ["{}", '{"coordinates": 3}'] * 2
     assert list(zoo["left_out"]) == list(SURROGATES)
     assert set(taught) == {(SURROGATES[1],), (SURROGATES[0],)}
-    assert (meta["iterations"] >= left_out.TIMED).all()
+    assert (meta["iterations"] >= left_out.LEAST).all()
     assert meta[["at_theta", "adapted", "mean_of_others"]].abs().max().max() <= 1
     assert table["queries"].between(1, 1000).all()
     assert json.loads((folder / "out.json").read_text())["images"] == 5
@@ -61,3 +62,18 @@ def test_changes_are_of_training_and_model(folder):
     assert changed.task.training.query == setting.task.training.query
     with pytest.raises(InputError, match="depth is no option"):
         left_out.changed(setting, {"width": 3, "depth": 2})
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"change": '{"width": "wide"}'}, "change.width: input should be a valid integer"),
+        ({"change": "[1]"}, r"change \[1\]: is no JSON object"),
+        ({"search": ["{"]}, "search {: is no JSON"),
+        ({"search": ['{"finetune_rate": 1}']}, "search.finetune_rate: unknown key"),
+    ],
+)
+def test_options_are_checked_as_in_params(folder, given, sentence):
+    with pytest.raises(InputError, match=sentence):
+        left_out.main(META, **{"params": "params.yaml", "cpu_seconds": 0.05, "images": 2} | given)
+    assert not Path("left-out.csv").exists()
