@@ -19,6 +19,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -60,11 +61,15 @@ Options = Mapping[str, Any]
 
 
 class Asked(NamedTuple):
-    """What each run is given: CPU ``seconds``, how many ``images`` to attack, searches to try."""
+    """What each run is given: CPU ``seconds``, how many ``images`` to attack, options to try.
+
+    ``tried``: of a predictor's search; ``alone``: of a search that needs no predictor.
+    """
 
     seconds: float
     images: int
     tried: Sequence[Options]
+    alone: Sequence[Options]
 
 
 def main(
@@ -72,14 +77,23 @@ def main(
     params: str = "grids/attack-study/params.yaml",
     cpu_seconds: Annotated[float, typer.Option(help="of each meta-training")] = 60,
     images: Annotated[int, typer.Option(min=2, help="attacked on each surrogate")] = 100,
-    search: Annotated[list[str] | None, typer.Option(help="options to try besides, JSON")] = None,
+    search: Annotated[
+        list[str] | None, typer.Option(help="options of a predictor's search to try besides, JSON")
+    ] = None,
+    alone: Annotated[
+        list[str] | None, typer.Option(help="options of a search without one, as ZOO's, JSON")
+    ] = None,
     change: Annotated[str, typer.Option(help="of the task's training and model, JSON")] = "{}",
     out: Annotated[str, typer.Option(help="CSV of the numbers")] = "left-out.csv",
 ) -> None:
     """Train, judge, print and write a row for each run, surrogate left out and search."""
     torch.set_num_threads(1)
     settings = load(Path(params))
-    asked = Asked(cpu_seconds, images, [{}, *(read("search", one) for one in search or [])])
+    tried, unaided = (
+        [{}, *(read(what, one) for one in given or [])]
+        for what, given in (("search", search), ("alone", alone))
+    )
+    asked = Asked(cpu_seconds, images, tried, unaided)
     rows: list[Row] = []
     for name in settings.matching(runs):
         setting = changed(resolve(settings, name), read("change", change))
@@ -127,9 +141,10 @@ def judged(setting: Setting, asked: Asked) -> Iterator[Row]:
     """A row for each surrogate, left out of the training, and each search that is tried on it."""
     data = load_data(folders.images(setting.grid, setting.task_name, "train"))
     if not issubclass(setting.algorithm_class, Adapts):
-        for left in setting.surrogates:
-            attacked = attack_on(left, evaluate.search(setting, {}, data), setting, data, asked)
-            yield {"left_out": left, "search": "", **attacked}
+        for left, options in product(setting.surrogates, asked.alone):
+            search = evaluate.search(searching(setting, options), {}, data)
+            attacked = attack_on(left, search, setting, data, asked)
+            yield {"left_out": left, "search": json.dumps(options), **attacked}
         return
     _, held_out = surrogate_pairs(setting, data, CPU)
     of = dict(zip(setting.surrogates, held_out, strict=True))
@@ -146,8 +161,10 @@ def judged(setting: Setting, asked: Asked) -> Iterator[Row]:
 def searching(setting: Setting, options: Options) -> Setting:
     """The setting with other options of its search."""
     given = setting.algorithm_options
-    update = {"search": other(given.search, options, "search")}
-    return replace(setting, algorithm_options=given.model_copy(update=update))
+    if issubclass(setting.algorithm_class, Adapts):
+        searched = {"search": other(given.search, options, "search")}
+        return replace(setting, algorithm_options=given.model_copy(update=searched))
+    return replace(setting, algorithm_options=other(given, options, "alone"))
 
 
 def train(setting: Setting, data: Prepared, seconds: float) -> tuple[MetaLearner, Row]:

@@ -29,16 +29,24 @@ def folder(ready, tmp_path, monkeypatch):
 
 def test_each_surrogate_is_left_out_once(folder, monkeypatch, capsys):
     taught, right = [], left_out.learner
+    searched, attack_on = [], left_out.attack_on
     monkeypatch.setattr(
         left_out, "learner", lambda s, *rest: taught.append(s.surrogates) or right(s, *rest)
     )
+    monkeypatch.setattr(
+        left_out, "attack_on", lambda n, s, *rest: searched.append(s) or attack_on(n, s, *rest)
+    )
     options = {"params": "params.yaml", "cpu_seconds": 0.05, "images": 5, "out": "out.csv"}
-    left_out.main(f"{META},{ZOO}", search=['{"coordinates": 3}'], **options)
+    left_out.main(
+        f"{META},{ZOO}", search=['{"coordinates": 3}'], alone=['{"coordinates": 16}'], **options
+    )
     table = pd.read_csv("out.csv")
     meta, zoo = (table[table["run"] == run] for run in (META, ZOO))
     assert list(meta["left_out"]) == [name for name in SURROGATES for _ in range(2)]
     assert list(meta["search"]) == ["{}", '{"coordinates": 3}'] * 2
-    assert list(zoo["left_out"]) == list(SURROGATES)
+    assert list(zoo["left_out"]) == list(meta["left_out"])
+    assert list(zoo["search"]) == ["{}", '{"coordinates": 16}'] * 2
+    assert [one.coordinates for one in searched] == [5, 3, 5, 3, 5, 16, 5, 16]
     assert set(taught) == {(SURROGATES[1],), (SURROGATES[0],)}
     assert (meta["iterations"] >= left_out.LEAST).all()
     assert meta[["at_theta", "adapted", "mean_of_others"]].abs().max().max() <= 1
@@ -71,9 +79,12 @@ def test_changes_are_of_training_and_model(folder):
         ({"change": "[1]"}, r"change \[1\]: is no JSON object"),
         ({"search": ["{"]}, "search {: is no JSON"),
         ({"search": ['{"finetune_rate": 1}']}, "search.finetune_rate: unknown key"),
+        ({"alone": ['{"share": 0.1}']}, "alone.share: unknown key"),
     ],
 )
 def test_options_are_checked_as_in_params(folder, given, sentence):
     with pytest.raises(InputError, match=sentence):
-        left_out.main(META, **{"params": "params.yaml", "cpu_seconds": 0.05, "images": 2} | given)
+        left_out.main(
+            f"{ZOO},{META}", **{"params": "params.yaml", "cpu_seconds": 0.05, "images": 2} | given
+        )
     assert not Path("left-out.csv").exists()
