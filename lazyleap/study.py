@@ -122,6 +122,19 @@ def setting_of(run: str) -> str:
     return run.rpartition(TUNED)[0]
 
 
+def shared_name(seeds: Mapping[str, int]) -> str | None:
+    """What runs of a confirmation have in common: of ``NAME-s1``, ``NAME-s2`` it is ``NAME``.
+
+    Args:
+        seeds: the seed of each run, by its name.
+    """
+    names = {
+        run.removesuffix(f"{SEEDED}{seed}") if run.endswith(f"{SEEDED}{seed}") else None
+        for run, seed in seeds.items()
+    }
+    return names.pop() if len(names) == 1 else None
+
+
 def with_runs(text: str, runs: Mapping[str, Run]) -> str:
     """A params.yaml with other runs, a line each; all else of ``text`` stays, comments too."""
     block = "".join(f"  {name}: {flow(run)}\n" for name, run in runs.items())

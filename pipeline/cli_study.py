@@ -93,11 +93,11 @@ def judge(
     json: Json = False,
 ) -> None:
     """Say of each setting of a finished grid whether it pays, against one: paired, corrected."""
-    from pipeline.commands import study
+    from pipeline.commands.judge import judge as judged
 
     place = to.resolve() if to else None
     project.enter()
-    give(study.judge(grid, against, place), json)
+    give(judged(grid, against, place), json)
 
 
 def budget(

@@ -10,7 +10,7 @@ import yaml
 from lazyleap.budget import alike
 from lazyleap.errors import InputError
 from lazyleap.settings import load, resolve
-from lazyleap.study import chosen, confirmation, tuning, with_runs
+from lazyleap.study import chosen, confirmation, shared_name, tuning, with_runs
 from lazyleap.views import view
 from tests.conftest import ROOT
 
@@ -161,3 +161,10 @@ def test_multi_shot_is_by_its_protocol():
     growing = [one for one in found if one.growth]
     assert {one.estimator for one in growing} == {"lazy", "first_order"}  # its control beside it
     assert {tuple(one.horizons) for one in growing} == {(5, 20, 50)}
+
+
+def test_runs_of_a_confirmation_share_the_name_of_their_setting():
+    assert shared_name({"lazy-secants-s1": 1, "lazy-secants-s2": 2}) == "lazy-secants"
+    assert shared_name({"lazy-s1": 1, "exact-s2": 2}) is None
+    assert shared_name({"lazy-s1": 3}) is None
+    assert shared_name({"lazy-s1": 1, "lazy": 2}) is None

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lazyleap.errors import InputError
+from lazyleap.report import Chart, Field
+from stages.reporting import drawing
 from stages.reporting.tables import csv_text
 
 HEADS = ("setting", "score", "difference", "95% interval", "p (Holm)", "seeds", "CPU s",
@@ -14,12 +16,13 @@ HEADS = ("setting", "score", "difference", "95% interval", "p (Holm)", "seeds", 
 Records = Sequence[Mapping[str, Any]]
 
 
-def page(found: Mapping[str, Any], run: str, records: Records) -> str:
-    """Command, commit and hardware, a table a measure, and how to read them."""
+def page(found: Mapping[str, Any], run: str, records: Records, path: Path) -> str:
+    """Command, commit and hardware, a table and a figure a measure, and how to read them."""
     grid = found["grid"]
     titles = dict.fromkeys((row["metric"], row["title"]) for row in found["rows"])
     tables = [
-        f"## {title[:1].upper()}{title[1:]}\n\n{_table(found['rows'], metric)}"
+        f"## {title[:1].upper()}{title[1:]}\n\n{_table(found['rows'], metric)}\n\n"
+        f"![Difference of each setting, {title}]({_drawn(path, metric).name})"
         for metric, title in titles
     ]
     missing = f"Not finished: {', '.join(found['missing'])}." if found["missing"] else ""
@@ -42,8 +45,8 @@ def _table(rows: Iterable[Mapping[str, Any]], metric: str) -> str:
     return markdown(HEADS, (row["words"] for row in rows if row["metric"] == metric))
 
 
-COLUMNS = ("metric", "setting", "value", "difference", "low", "high", "p", "adjusted", "seeds",
-           "items", "cpu_seconds", "inner_steps", "equal_compute", "verdict")  # fmt: skip
+COLUMNS = ("metric", "setting", "label", "value", "difference", "low", "high", "p", "adjusted",
+           "seeds", "items", "cpu_seconds", "inner_steps", "equal_compute", "verdict")  # fmt: skip
 
 
 def numbers(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -55,6 +58,40 @@ def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of words."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def figures(found: Mapping[str, Any], path: Path) -> dict[Path, str]:
+    """SVG files beside a page: of each measure the differences with their intervals."""
+    metrics = dict.fromkeys(row["metric"] for row in found["rows"])
+    drawn = {metric: _figure(found, metric) for metric in metrics}
+    return {
+        _drawn(path, metric): drawing.static(chart, drawing.legends([chart]))[0]
+        for metric, chart in drawn.items()
+    }
+
+
+def _drawn(path: Path, metric: str) -> Path:
+    return path.with_name(f"{path.stem}-{metric.replace('@', '-')}.svg")
+
+
+def _figure(found: Mapping[str, Any], metric: str) -> Chart:
+    rows = [row for row in found["rows"] if row["metric"] == metric]
+    unit = f" ({rows[0]['unit']})" if rows[0]["unit"] else ""
+    ends = ("difference", "low", "high")
+    return Chart(
+        metric,
+        rows[0]["title"],
+        "Bars: 95% intervals.",
+        "point",
+        [
+            {"setting": row["setting"], "verdict": row["verdict"]}
+            | {end: row["shown"].get(end, 0.0 if end == "difference" else None) for end in ends}
+            for row in rows
+        ],
+        Field("difference", f"difference from {found['against']}{unit}", format=",.4~r"),
+        Field("setting", "", "nominal"),
+        Field("verdict", "verdict", "nominal"),
+    )
 
 
 def _each(records: Records, key: str) -> str:

@@ -94,8 +94,8 @@ def spec(chart: Chart, shared: Sequence[Legend]) -> Spec:
         "params": [{"name": f"hidden_{key}", "value": []} for key in keys],
         "transform": [{"filter": f"indexof(hidden_{key}, datum.{key}) < 0"} for key in keys],
         "encoding": {
-            "x": _axis(chart.x, chart.mark),
-            "y": _axis(chart.y, chart.mark),
+            "x": _axis(chart.x, chart.mark == "cell"),
+            "y": _axis(chart.y, _has_rows(chart)),
             "color": _colour(chart, shared),
             **more,
         },
@@ -107,7 +107,7 @@ def static(chart: Chart, shared: Sequence[Legend]) -> tuple[str, bytes]:
     """The chart as SVG and PNG files: on white, with legend and facets."""
     whole = spec(chart, shared) | {"config": config(LIGHT) | {"background": "white"}}
     whole["title"] = {"text": chart.title, "anchor": "start"}
-    size = {"width": WIDTH, "height": {"step": 26} if chart.mark == "cell" else HEIGHT}
+    size = {"width": WIDTH, "height": {"step": 26} if _has_rows(chart) else HEIGHT}
     if chart.facet:
         inner = {key: whole.pop(key) for key in ("encoding", "layer", "transform")}
         whole["facet"] = _channel(chart.facet)
@@ -125,8 +125,13 @@ def usable(chart: Chart) -> Spec:
         "facet": chart.facet and {"key": chart.facet.key, "title": chart.facet.title},
         "zoom": "quantitative" in (chart.x.type, chart.y.type) and chart.mark != "cell",
         "columns": list({f.key: {"key": f.key, "title": f.title} for f in fields}.values()),
-        "height": {"step": 28} if chart.mark == "cell" else HEIGHT,
+        "height": {"step": 28} if _has_rows(chart) else HEIGHT,
     }
+
+
+def _has_rows(chart: Chart) -> bool:
+    """Whether its marks stand in rows, each with its name, in the order that they are given in."""
+    return chart.y.type != "quantitative"
 
 
 def _layers(chart: Chart) -> list[Spec]:
@@ -147,7 +152,8 @@ def _bars(chart: Chart) -> list[Spec]:
     """Intervals, of rows that have one."""
     if not any(row.get("low") is not None for row in chart.rows):
         return []
-    ends = {"y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}}
+    along = "x" if _has_rows(chart) else "y"
+    ends = {along: {"field": "low", "type": "quantitative"}, f"{along}2": {"field": "high"}}
     given = [{"filter": "isValid(datum.low) && isValid(datum.high)"}]
     return [{"transform": given, "mark": {"type": "rule", "strokeWidth": 1.5}, "encoding": ends}]
 
@@ -163,11 +169,11 @@ def _text(chart: Chart) -> list[Spec]:
     return [{"mark": {"type": "text", "baseline": "middle"}, "encoding": text}]
 
 
-def _axis(field: Field, mark: str) -> Spec:
+def _axis(field: Field, as_given: bool) -> Spec:
     axis: Spec = {"title": field.title or None, "labelAngle": 0}
     channel = _channel(field)
     if field.type != "quantitative":
-        return channel | {"axis": axis} | ({"sort": None} if mark == "cell" else {})
+        return channel | {"axis": axis} | ({"sort": None} if as_given else {})
     axis |= {"format": channel.pop("format")} if field.format else {}
     axis |= {"tickCount": 6} | ({"tickMinStep": 1} if field.format.endswith("d") else {})
     scale: Spec = (

@@ -71,6 +71,15 @@ def test_bars_go_from_low_to_high_and_a_legend_hides():
     assert "indexof(hidden_series, datum.series) < 0" in json.dumps(spec["transform"])
 
 
+def test_in_rows_bars_lie_and_names_keep_their_order():
+    described = chart(y=Field("series", "", "nominal"), x=Field("y", "y"))
+    spec = drawing.spec(described, drawing.legends([described]))
+    bar = spec["layer"][0]["encoding"]
+    assert (bar["x"]["field"], bar["x2"]["field"]) == ("low", "high")
+    assert spec["encoding"]["y"]["sort"] is None
+    assert "xOffset" not in spec["encoding"]
+
+
 def test_a_setting_keeps_its_colour_in_every_chart_of_a_task():
     first = chart()
     second = chart(rows=[row for row in first.rows if row["series"] == "b"])

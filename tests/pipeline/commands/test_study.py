@@ -165,8 +165,9 @@ def test_each_setting_is_held_against_one_and_corrected(project: Path) -> None:
     assert {row["metric"] for row in found["rows"]} == {"accuracy", "accuracy@1", "accuracy@5"}
     own = {row["setting"]: row for row in rows}
     control = own[found["against"]]
+    assert own["maml-lazy-k5"]["label"] == "maml lazy k=5 (placement start)"
     assert (control["verdict"], control["difference"]) == ("control", None)
-    lazy = own["maml lazy k=5 (placement start)"]
+    lazy = own["maml-lazy-k5"]
     each = np.array([
         _mean(f"maml-lazy-k5-s{seed}") - _mean(f"maml-exact-k5-s{seed}") for seed in range(3)
     ])  # fmt: skip
@@ -181,13 +182,16 @@ def test_each_setting_is_held_against_one_and_corrected(project: Path) -> None:
         == 5 * load(Path("params.yaml")).tasks["glyphs"].training.meta_iterations
     )
     told = {row["setting"]: row["words"][-1] for row in others}
-    assert told["maml exact k=1"] == f"{own['maml exact k=1']['verdict']} (unequal CPU time)"
+    assert told["maml-exact-k1"] == f"{own['maml-exact-k1']['verdict']} (unequal CPU time)"
     page = Path("made/page.md").read_text()
-    assert page.startswith("# toy: each setting against maml exact k=5\n\n    lazyleap run")
+    assert page.startswith("# toy: each setting against maml-exact-k5\n\n    lazyleap run")
     assert "Commit 0123456789abcdef0123456789abcdef01234567; an invented processor. " in page
     for row in found["rows"]:
         assert f"| {' | '.join(row['words'])} |\n" in page
     assert page.count("\n## ") == 3
+    figure = Path("made/page-accuracy-1.svg")
+    assert f"({figure.name})" in page
+    assert "difference from maml-exact-k5 (%)" in figure.read_text()
     with Path("made/page.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
     assert [row["setting"] for row in written] == [row["setting"] for row in found["rows"]]
@@ -202,7 +206,7 @@ def test_each_setting_is_held_against_one_and_corrected(project: Path) -> None:
         ask("judge", "toy", "--against", "maml-exact-k5-s0", "--to", "made/page.md")
     back = ask("judge", "toy", "--against", "maml-lazy-k5-s0")["rows"]
     words = {row["setting"]: row["verdict"] for row in back if row["metric"] == "accuracy@1"}
-    assert words["maml exact k=5"] == "does not"
+    assert words["maml-exact-k5"] == "does not"
 
 
 def test_cpu_times_of_machines_of_several_kinds_are_neither_equal_nor_unequal(
@@ -213,7 +217,7 @@ def test_cpu_times_of_machines_of_several_kinds_are_neither_equal_nor_unequal(
     grid.edit(another, instruction_set="x86_64 AVX2")
     found = ask("judge", "toy", "--against", "maml-exact-k5-s0", "--to", "made/page.md")
     own = {row["setting"]: row for row in found["rows"] if row["metric"] == "accuracy@1"}
-    lazy, other = own["maml lazy k=5 (placement start)"], own["maml exact k=1"]
+    lazy, other = own["maml-lazy-k5"], own["maml-exact-k1"]
     assert (lazy["equal_compute"], lazy["words"][-1]) == (
         None,
         "pays (CPU times of different machines)",
