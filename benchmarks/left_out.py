@@ -43,7 +43,7 @@ from lazyleap.budget import trained
 from lazyleap.classifiers import store
 from lazyleap.datasets.store import Prepared
 from lazyleap.datasets.store import load as load_data
-from lazyleap.errors import InputError
+from lazyleap.errors import InputError, nearest
 from lazyleap.seeding import generator
 from lazyleap.sentences import parse
 from lazyleap.setting import Setting
@@ -63,11 +63,13 @@ Options = Mapping[str, Any]
 class Asked(NamedTuple):
     """What each run is given: CPU ``seconds``, how many ``images`` to attack, options to try.
 
-    ``tried``: of a predictor's search; ``alone``: of a search that needs no predictor.
+    ``left``: surrogates to leave out, in turn; none: each. ``tried``: options of a predictor's
+    search, none where nothing is to be attacked; ``alone``: of a search that needs no predictor.
     """
 
     seconds: float
     images: int
+    left: Sequence[str]
     tried: Sequence[Options]
     alone: Sequence[Options]
 
@@ -84,6 +86,8 @@ def main(
         list[str] | None, typer.Option(help="options of a search without one, as ZOO's, JSON")
     ] = None,
     change: Annotated[str, typer.Option(help="of the task's training and model, JSON")] = "{}",
+    left: Annotated[list[str] | None, typer.Option(help="to leave out, of all surrogates")] = None,
+    attacked: Annotated[bool, typer.Option(help="or cosines alone")] = True,
     out: Annotated[str, typer.Option(help="CSV of the numbers")] = "left-out.csv",
 ) -> None:
     """Train, judge, print and write a row for each run, surrogate left out and search."""
@@ -93,7 +97,9 @@ def main(
         [{}, *(read(what, one) for one in given or [])]
         for what, given in (("search", search), ("alone", alone))
     )
-    asked = Asked(cpu_seconds, images, tried, unaided)
+    if not attacked:
+        tried, unaided = [], []
+    asked = Asked(cpu_seconds, images, left or (), tried, unaided)
     rows: list[Row] = []
     for name in settings.matching(runs):
         setting = changed(resolve(settings, name), read("change", change))
@@ -141,21 +147,31 @@ def judged(setting: Setting, asked: Asked) -> Iterator[Row]:
     """A row for each surrogate, left out of the training, and each search that is tried on it."""
     data = load_data(folders.images(setting.grid, setting.task_name, "train"))
     if not issubclass(setting.algorithm_class, Adapts):
-        for left, options in product(setting.surrogates, asked.alone):
+        for left, options in product(kept_out(setting, asked.left), asked.alone):
             search = evaluate.search(searching(setting, options), {}, data)
             attacked = attack_on(left, search, setting, data, asked)
             yield {"left_out": left, "search": json.dumps(options), **attacked}
         return
     _, held_out = surrogate_pairs(setting, data, CPU)
     of = dict(zip(setting.surrogates, held_out, strict=True))
-    for left in setting.surrogates:
+    for left in kept_out(setting, asked.left):
         others = [name for name in setting.surrogates if name != left]
         taught, spent = train(replace(setting, surrogates=tuple(others)), data, asked.seconds)
         facts = spent | fidelity(setting, taught, of[left], [of[name] for name in others])
+        if not asked.tried:
+            yield {"left_out": left, "search": "", **facts}
         for options in asked.tried:
             search = evaluate.search(searching(setting, options), taught.theta, data)
             attacked = attack_on(left, search, setting, data, asked)
             yield {"left_out": left, "search": json.dumps(options), **facts, **attacked}
+
+
+def kept_out(setting: Setting, asked: Sequence[str]) -> Sequence[str]:
+    """The surrogates to leave out, in turn."""
+    for name in asked:
+        if name not in setting.surrogates:
+            raise InputError(f"left {name}: no such surrogate; {nearest(name, setting.surrogates)}")
+    return asked or setting.surrogates
 
 
 def searching(setting: Setting, options: Options) -> Setting:

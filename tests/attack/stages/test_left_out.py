@@ -80,6 +80,7 @@ def test_changes_are_of_training_and_model(folder):
         ({"search": ["{"]}, "search {: is no JSON"),
         ({"search": ['{"finetune_rate": 1}']}, "search.finetune_rate: unknown key"),
         ({"alone": ['{"share": 0.1}']}, "alone.share: unknown key"),
+        ({"left": ["mlp"]}, "left mlp: no such surrogate; .*glyphs-mlp"),
     ],
 )
 def test_options_are_checked_as_in_params(folder, given, sentence):
@@ -88,3 +89,12 @@ def test_options_are_checked_as_in_params(folder, given, sentence):
             f"{ZOO},{META}", **{"params": "params.yaml", "cpu_seconds": 0.05, "images": 2} | given
         )
     assert not Path("left-out.csv").exists()
+
+
+def test_cosines_alone_of_a_surrogate_that_is_named(folder):
+    options = {"params": "params.yaml", "cpu_seconds": 0.05, "out": "out.csv"}
+    left_out.main(f"{META},{ZOO}", left=[SURROGATES[1]], attacked=False, **options)
+    table = pd.read_csv("out.csv")
+    assert list(table["left_out"]) == [SURROGATES[1]]
+    assert "queries" not in table
+    assert table["adapted"].notna().all()
