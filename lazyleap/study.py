@@ -7,6 +7,7 @@ run, a confirmation grid: each setting at the rates that did best in validation,
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -79,13 +80,14 @@ def _at(run: Run, outer: float | None, inner: float | None, plain: float | None)
 
 
 def confirmation(
-    runs: Mapping[str, Run], scores: Mapping[str, float], seeds: Sequence[int]
+    runs: Mapping[str, Run], scores: Mapping[str, float | None], seeds: Sequence[int]
 ) -> dict[str, Run]:
     """Of the runs of a tuning grid the best a setting, with each of ``seeds``: ``NAME-s1``, ...
 
     Args:
         runs: of the tuning grid, as its file has them.
         scores: what validation said of each, larger is better; of equals the first is taken.
+            None: it has no score.
         seeds: those that nothing was chosen with.
 
     Raises:
@@ -107,14 +109,19 @@ def confirmation(
     }
 
 
-def chosen(scores: Mapping[str, float]) -> dict[str, str]:
+def chosen(scores: Mapping[str, float | None]) -> dict[str, str]:
     """Of each setting the run of the tuning with the best score."""
     found: dict[str, str] = {}
     for name, score in scores.items():
         setting = setting_of(name)
-        if setting not in found or score > scores[found[setting]]:
+        if setting not in found or rank(score) > rank(scores[found[setting]]):
             found[setting] = name
     return found
+
+
+def rank(score: float | None) -> float:
+    """By which scores are compared; one that is missing is below all others."""
+    return -math.inf if score is None else score
 
 
 def setting_of(run: str) -> str:

@@ -52,7 +52,7 @@ def tuned(grid: str, by: str | None, to: Path | None = None) -> Answer:
         raise InputError(f"study tuned {grid}: {_first(found.missing)}")
     scores = {run.name: validated(run, by) for run in found.runs}
     best = study.chosen(scores)
-    ranked = sorted(best, key=lambda setting: -scores[best[setting]])
+    ranked = sorted(best, key=lambda setting: study.rank(scores[best[setting]]), reverse=True)
     rows = [
         _tried(run, resolve(found.settings, run.name), run.name == best[setting])
         for setting in ranked
@@ -122,14 +122,19 @@ def confirm(
     name = f"{grid}{CONFIRMATION}" + (f"-{times}" if times > 1 else "")
     answer = _write(name, path, runs)
     best = study.chosen(scores)
-    rows = [(name, run, f"{scores[run]:.4f}") for name, run in best.items()]
+    rows = [(name, run, _cell(scores[run])) for name, run in best.items()]
     shown = table(("setting", "best in validation", "score"), rows)
     return Answer(answer.content | {"chosen": best, "scores": scores}, (shown, *answer.shown))
 
 
-def validated(run: Finished, by: str | None) -> float:
-    """What validation said of a run, larger is better; of several scores ``a,b`` their mean."""
+def validated(run: Finished, by: str | None) -> float | None:
+    """What validation said of a run, larger is better; of several scores ``a,b`` their mean.
+
+    None: nothing, for what has nothing to train is not validated either.
+    """
     scores: Mapping[str, Any] = run.metrics.get("validation", {})
+    if not scores and run.record["best_validation"] is None:
+        return None
     asked = [name.strip() for name in by.split(",")] if by is not None else []
     for name in asked:
         if name not in scores:

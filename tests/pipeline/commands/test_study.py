@@ -130,6 +130,18 @@ def test_what_was_tried_is_a_table_with_the_best_setting_first(project: Path) ->
     assert [line.endswith(" | yes |") for line in lines[2:]] == [True, False, True]
 
 
+def test_what_is_not_trained_has_no_score_and_goes_on(project: Path) -> None:
+    base(project)
+    ask("tune", "mine", "--inner", ".1,.2")
+    for run, best in (("exact-t1", None), ("exact-t2", None), ("lazy-t1", 0.4), ("lazy-t2", 0.3)):
+        finish(run, best)
+    rows = [(row["setting"], row["best"]) for row in ask("tuned", "mine")["rows"]]
+    assert rows == [("lazy", 0.4), ("lazy", 0.3), ("exact", None), ("exact", None)]
+    found = ask("confirm", "mine", "--seeds", "1")
+    assert found["chosen"] == {"exact": "exact-t1", "lazy": "lazy-t1"}
+    assert found["scores"]["exact-t1"] is None
+
+
 def test_without_scores_by_name_the_best_validation_counts(project: Path) -> None:
     base(project)
     ask("tune", "mine", "--inner", ".1,.2")
