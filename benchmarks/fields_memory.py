@@ -217,6 +217,7 @@ def main(
         one = living(name, k, field_size) if how.alive else measured(name, k, field_size, how)
         print(json.dumps(one))
         return
+    made = machine.describe(torch.device("cpu"), 1, "benchmarks")
     there = [*(name for name in THEIRS if name in rivals.importable()), *OURS]
     names = [name for name in there if fnmatchcase(name, who or "*")]
     gaps = agreement([name for name in names if name in (*THEIRS, EXACT)])
@@ -224,7 +225,7 @@ def main(
     how = How(limit_gb, mmap_threshold, alive)
     table = table_of(names, ks, Size(layers, width, side), how)
     facts = {
-        **machine.describe(torch.device("cpu"), 1, "benchmarks"),
+        **made,
         "largest_gap_float64": gaps,
         **{"who": names, "layers": layers, "width": width, "side": side, "limit_gb": limit_gb},
     }

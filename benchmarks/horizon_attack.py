@@ -67,12 +67,13 @@ def main(
     """Measure, print and write cost.csv, cost.json, seconds.svg and memory.svg."""
     torch.set_num_threads(1)
     chosen = machine.device(device)
+    made = machine.describe(chosen, 1)
     ks = [int(k) for k in horizons.split(",")]
     settings = list(product(("meta_attack",), ESTIMATORS, ks))
     maker = partial(make, width=width, pairs=pairs, device=chosen)
     table = measure(settings, maker, rounds, chosen)
     facts = {
-        **machine.describe(chosen, 1),
+        **made,
         **{"width": width, "pairs": pairs, "rounds": rounds},
     }
     write(Path(out), table, facts)

@@ -104,6 +104,7 @@ def main(
     """Measure, print and write cost.csv, cost.json, seconds.svg and memory.svg."""
     torch.set_num_threads(1)
     chosen = machine.device(device)
+    made = machine.describe(chosen, 1)
     options = ClassifierOptions(
         backbone=backbone,  # type: ignore[arg-type]
         width=width,
@@ -116,7 +117,7 @@ def main(
         settings, partial(make, options=options, batch=batch, device=chosen), rounds, chosen
     )
     facts = {
-        **machine.describe(chosen, 1),
+        **made,
         **{"backbone": backbone, "width": width, "batch": batch, "rounds": rounds},
     }
     write(Path(out), table, facts)

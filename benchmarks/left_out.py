@@ -92,6 +92,7 @@ def main(
 ) -> None:
     """Train, judge, print and write a row for each run, surrogate left out and search."""
     torch.set_num_threads(1)
+    facts = {**machine.describe(CPU, 1, "benchmarks"), "cpu_seconds": cpu_seconds, "images": images}
     settings = load(Path(params))
     tried, unaided = (
         [{}, *(read(what, one) for one in given or [])]
@@ -109,7 +110,6 @@ def main(
     table = pd.DataFrame(rows)
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(out, index=False, float_format="%.4f", lineterminator="\n")
-    facts = {**machine.describe(CPU, 1, "benchmarks"), "cpu_seconds": cpu_seconds, "images": images}
     Path(out).with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
     shown = table.groupby(["run", "search"], sort=False).mean(numeric_only=True).reset_index()
     print(shown.to_markdown(index=False, floatfmt=".3f"))

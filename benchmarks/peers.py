@@ -62,6 +62,7 @@ def main(
 ) -> None:
     """Compare the meta-gradients that are installed."""
     torch.set_num_threads(1)
+    made = machine.describe(torch.device("cpu"), 1, "params.yaml", "extensions")
     deadline = time.monotonic() + max_seconds
     ks = [int(k) for k in horizons.split(",")]
     small, large = (size._replace(width=width) for size in (SMALL, LARGE))
@@ -75,7 +76,7 @@ def main(
         "missing": sorted(rivals.RIVALS.keys() - rivals.importable().keys()),
         "largest_gap_float64": gaps,
         "student_step_over_floor": floor,
-        "machine": machine.describe(torch.device("cpu"), 1, "params.yaml", "extensions"),
+        "machine": made,
     }
     write(Path(out), pd.concat([table, bigger]), used, facts)
 

@@ -49,12 +49,13 @@ def main(
     out: Annotated[str, typer.Option(help="folder of the numbers; none: only shown")] = "",
 ) -> None:
     """Measure two folders and reckon for a larger one."""
+    made = machine.describe(torch.device("cpu"), 1)
     kind: Literal["jpeg", "png"] = "png" if form == "png" else "jpeg"
     few = images // 4
     with tempfile.TemporaryDirectory() as folder:
         rows = [prepared(Path(folder), count // classes, classes, kind) for count in (few, images)]
     facts = {
-        **machine.describe(torch.device("cpu"), 1),
+        **made,
         "cores": os.cpu_count(),
         "form": kind,
         "bytes_decoded_an_image": 3 * SIDE * SIDE,

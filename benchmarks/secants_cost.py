@@ -118,6 +118,7 @@ def main(
 ) -> None:
     """Measure, print and write secants.csv and secants.json."""
     torch.set_num_threads(1)
+    made = machine.describe(torch.device("cpu"), 1, "benchmarks")
     cells = list(product(PROBLEMS, map(int, horizons.split(","))))
     every = [each for cell in cells for each in steps_of(*cell)]
     seconds, _ = turns(every, rounds, time.monotonic() + max_seconds)
@@ -126,7 +127,7 @@ def main(
         [row(name, k, mine) for (name, k), mine in zip(cells, columns, strict=True)]
     )
     facts = {
-        **machine.describe(torch.device("cpu"), 1, "benchmarks"),
+        **made,
         "rounds": len(seconds),
     }
     folder = Path(out)

@@ -15,6 +15,7 @@ from benchmarks import left_out
 from lazyleap.attack.pairs import Pairs
 from lazyleap.errors import InputError
 from lazyleap.settings import load, resolve
+from stages import provenance
 from tests.attack.stages.project import META, SURROGATES, TASK, ZOO
 
 
@@ -36,6 +37,7 @@ def test_each_surrogate_is_left_out_once(folder, monkeypatch, capsys):
     monkeypatch.setattr(
         left_out, "attack_on", lambda n, s, *rest: searched.append(s) or attack_on(n, s, *rest)
     )
+    monkeypatch.setattr(provenance, "commit", lambda: "another" if taught else "its own")
     options = {"params": "params.yaml", "cpu_seconds": 0.05, "images": 5, "out": "out.csv"}
     left_out.main(
         f"{META},{ZOO}", search=['{"coordinates": 3}'], alone=['{"coordinates": 16}'], **options
@@ -51,7 +53,8 @@ def test_each_surrogate_is_left_out_once(folder, monkeypatch, capsys):
     assert (meta["iterations"] >= left_out.LEAST).all()
     assert meta[["at_theta", "adapted", "mean_of_others"]].abs().max().max() <= 1
     assert table["queries"].between(1, 1000).all()
-    assert json.loads((folder / "out.json").read_text())["images"] == 5
+    facts = json.loads((folder / "out.json").read_text())
+    assert (facts["images"], facts["commit"]) == (5, "its own")
 
 
 def test_the_bound_is_the_cosine_with_the_mean_direction_of_the_others():
