@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from tests.conftest import ROOT
 from tests.docs import given
+from tests.docs.elsewhere import STUDIES
 from tests.docs.given import LABELS, LEARNED, RUN, SHOWN
 
 FIELDS = "fields"
@@ -97,6 +97,8 @@ RULES = (
     Rule(r"lazyleap compare maml-lazy-k5 maml-lazy-k10", before=given.RECORDED),
     Rule(r"lazyleap plots( HEAD~1 HEAD)?"),
     Rule(r"lazyleap run --grid attack-study .*", (("untrained", "'maml-lazy-*'"),)),
+    Rule(rf"lazyleap run --grid {STUDIES}-(tuning|confirmation) .*", (("--grid", "--help #"),)),
+    Rule(rf"lazyleap (budget --grid|study [a-z]+) {STUDIES}.*"),
     Rule(r"lazyleap run --grid mine", before=given.MINE),
     Rule(r"lazyleap study tune mine .*", before=given.ANEW),
     Rule(r"lazyleap run --grid mine-tuning", before=given.TUNE),
@@ -224,22 +226,6 @@ RULES = (
     Rule(r"tensorboard --logdir .*", (("tensorboard", "tensorboard --port {port}"),), "http://"),
 )  # fmt: skip
 UNKNOWN = Rule("")
-ELSEWHERE = {  # called by the continuous integration, or by tests of their own
-    "make": ROOT / ".ci" / "run",
-    "python -m tests.mutation": ROOT / "tests" / "mutation",
-    "python -m tests.faults.flow": ROOT / "tests" / "pipeline" / "test_killed.py",
-    "npm ci": ROOT / ".ci" / "run",
-    "pip install .": ROOT / "tests" / "docs" / "test_commands.py",
-    "pip install 'lazyleap[pipeline]'": ROOT / "tests" / "pipeline" / "test_wheel.py",
-    "lazyleap sweep": ROOT / "tests" / "pipeline" / "test_sweep.py",
-    "prefect worker start --pool team": ROOT / "tests" / "pipeline" / "test_sweep.py",
-    "prefect work-pool create team": ROOT / "tests" / "pipeline" / "test_sweep.py",
-    "prefect server start": ROOT / "tests" / "pipeline" / "test_sweep.py",
-    "pip install 'lazyleap[s3]'": ROOT / "tests" / "pipeline" / "test_sweep.py",
-    "pip install prefect-kubernetes": ROOT / "docs" / "deploy.md",
-    "python -m pipeline": ROOT / "tests" / "pipeline" / "test_cli.py",
-    "cd examples/web": ROOT / "tests" / "examples" / "test_web.py",
-}
 
 
 def rule_of(command: str) -> Rule:

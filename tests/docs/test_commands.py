@@ -22,8 +22,9 @@ import pytest
 from tests.classifiers import test_session as session
 from tests.conftest import ROOT, commit, copy, edit, shrink_characters
 from tests.docs.commands import commands
+from tests.docs.elsewhere import ELSEWHERE
 from tests.docs.given import LABELS, LEARNED, RUN
-from tests.docs.rules import ELSEWHERE, FIELDS, UNKNOWN, rule_of
+from tests.docs.rules import FIELDS, UNKNOWN, rule_of
 from tests.longtail.project import TASK as TAIL
 from tests.longtail.project import shrink
 from tests.pipeline.commands import test_recipes as recipes
