@@ -89,8 +89,7 @@ def _row(measure: Measure, group: Group, pair: Comparison | None, work: int) -> 
     score, cpu = measure.of(group), group.recorded("train_cpu_seconds")
     word = PAYS[pair.verdict] if pair else "control"
     equal = pair.equal_compute if pair else True
-    ends = ("difference", "low", "high")
-    gap = [scaled(getattr(pair, end), measure) for end in ends] if pair else []
+    gap = [scaled(x, measure) for x in (pair.difference, pair.low, pair.high)] if pair else []
     words = [
         _named(group),
         said(score, measure) if score else "",
@@ -112,7 +111,6 @@ def _row(measure: Measure, group: Group, pair: Comparison | None, work: int) -> 
         "label": group.label,
         "verdict": word,
         "words": words,
-        "shown": dict(zip(ends, gap, strict=False)),
     }
     value = score.value if score else None
     cost = {"cpu_seconds": cpu, "inner_steps": work, "equal_compute": equal}

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lazyleap.errors import InputError
-from lazyleap.report import Chart, Field
+from lazyleap.report import Chart, Column, Field
 from stages.reporting import drawing
 from stages.reporting.tables import csv_text
+from stages.reporting.wording import scaled
 
 HEADS = ("setting", "score", "difference", "95% interval", "p (Holm)", "seeds", "CPU s",
          "inner steps", "verdict")  # fmt: skip
@@ -76,18 +77,20 @@ def _drawn(path: Path, metric: str) -> Path:
 
 def _figure(found: Mapping[str, Any], metric: str) -> Chart:
     rows = [row for row in found["rows"] if row["metric"] == metric]
-    unit = f" ({rows[0]['unit']})" if rows[0]["unit"] else ""
-    ends = ("difference", "low", "high")
+    of = Column(metric, rows[0]["title"], rows[0]["unit"])
+    drawn = [
+        {"setting": row["setting"], "verdict": row["verdict"]}
+        | {"difference": scaled(row["difference"] or 0.0, of)}  # the control's is none
+        | {end: scaled(row[end], of) for end in ("low", "high") if row[end] is not None}
+        for row in rows
+    ]
+    unit = f" ({of.unit})" if of.unit else ""
     return Chart(
         metric,
-        rows[0]["title"],
+        of.title,
         "Bars: 95% intervals.",
         "point",
-        [
-            {"setting": row["setting"], "verdict": row["verdict"]}
-            | {end: row["shown"].get(end, 0.0 if end == "difference" else None) for end in ends}
-            for row in rows
-        ],
+        drawn,
         Field("difference", f"difference from {found['against']}{unit}", format=",.4~r"),
         Field("setting", "", "nominal"),
         Field("verdict", "verdict", "nominal"),
