@@ -62,10 +62,12 @@ def test_episodes_for_validation_and_test(tmp_path):
 
 
 def test_the_images_of_a_long_tail(tmp_path):
-    chosen = {"imbalance": 2.0, "meta_per_class": 2}
+    chosen = {"imbalance": 2.0, "meta_per_class": 2, "validation_per_class": 1}
     found = longtail.draw(SETS, options(tmp_path, "glyphs-lt", RULE, **chosen))
-    expected = profile.choose(SETS["train"], 2.0, 2, stream("longtail"))
+    expected = profile.choose(SETS["train"], 2.0, 2, stream("longtail"), None, 1)
     assert {one.digest for one in found.values()} == {expected.digest}
+    looked_at = {tuple(one.validation) for one in found.values()}
+    assert looked_at == {tuple(expected.validation)}
 
 
 @pytest.mark.parametrize(("name", "own"), OWN.items())

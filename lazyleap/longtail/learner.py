@@ -70,7 +70,7 @@ class WeightedLearner:
         weigher: a baseline or an algorithm with its estimator.
         stream: the training mini-batches by number.
         means: running means of the weights by class.
-        held: the whole meta set, not augmented, which validation looks at.
+        held: the images that validation looks at, not augmented.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class WeightedLearner:
         }
 
     def validate(self) -> Metrics:
-        """Accuracy on the meta set: balanced, but not held out from what learns the weights."""
+        """Accuracy on the held-out images; on the meta set, that weights learn from, without."""
         hits = self.classifier.answer(self._held.inputs).argmax(1) == self._held.targets
         return validated(proportion(hits.cpu().numpy()), 1 / len(set(self._held.targets.tolist())))
 

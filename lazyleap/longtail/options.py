@@ -51,12 +51,15 @@ class LongTailDraw(Block):
 
     ``imbalance``: the largest class over the smallest; null keeps the data as they are. ``order``:
     all classes by name, the one that keeps the most images first; else their order in the data.
+    ``validation_per_class``: training images that nothing learns from, for validation alone; 0: it
+    looks at the meta set.
     """
 
     imbalance: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None
     meta_per_class: Held
     seed: Seed
     order: list[str] | None = None
+    validation_per_class: Annotated[int, Field(ge=0, le=10**6)] = 0
 
     @model_validator(mode="after")
     def _order_of_a_profile(self) -> LongTailDraw:

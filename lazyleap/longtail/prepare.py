@@ -24,5 +24,6 @@ def draw(sets: Mapping[str, ImageSet], options: LongTailTask) -> dict[str, Drawn
         )
     fixed = options.draw
     chance = generator(fixed.seed, "longtail")
-    tail = choose(train, fixed.imbalance, fixed.meta_per_class, chance, fixed.order)
+    held = fixed.validation_per_class
+    tail = choose(train, fixed.imbalance, fixed.meta_per_class, chance, fixed.order, held)
     return {TRAIN: tail, TEST: tail}

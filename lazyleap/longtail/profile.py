@@ -18,12 +18,14 @@ from lazyleap.errors import InputError, nearest
 class LongTail:
     """Indices into the original training set: ``train [N]``, imbalanced, and ``meta [M]``.
 
-    Both are sorted; no image is in both. ``counts [C]``: images a class in ``train``.
+    Both are sorted; no image is in both. ``counts [C]``: images a class in ``train``. ``validation
+    [V]``: of images in neither, or ``meta`` where none are held out.
     """
 
     train: Indices
     meta: Indices
     counts: Indices
+    validation: Indices
 
     @property
     def digest(self) -> str:
@@ -32,7 +34,7 @@ class LongTail:
 
     def save(self, path: Path) -> None:
         """Write an .npz file, equal bytes for equal choices."""
-        np.savez(path, train=self.train, meta=self.meta, counts=self.counts)
+        np.savez(path, **vars(self))
 
     @staticmethod
     def load(path: Path, classes: int | None = None, images: int | None = None) -> LongTail:
@@ -40,10 +42,8 @@ class LongTail:
 
         InputError if it is missing, broken, of more images or of another number of classes.
         """
-        parts, below = (
-            dict.fromkeys(("train", "meta", "counts"), 1),
-            {"train": images, "meta": images},
-        )
+        parts = dict.fromkeys(("train", "meta", "counts", "validation"), 1)
+        below = dict.fromkeys(("train", "meta", "validation"), images)
         found = LongTail(*stored.read(path, parts, "is not a stored long tail", below))
         if classes not in (None, len(found.counts)) or not found.counts.all():
             raise InputError(f"{path}: is not a stored long tail of {classes} classes")
@@ -70,30 +70,35 @@ def choose(
     meta_per_class: int,
     chance: np.random.Generator,
     order: Sequence[str] | None = None,
+    validation_per_class: int = 0,
 ) -> LongTail:
-    """Draw the balanced meta set first, and what the profile leaves of the rest.
+    """Draw the balanced meta set and validation images first; of the rest, what the profile leaves.
 
-    ``n`` of the profile is what the smallest class has left after the meta set; with ``imbalance``
+    ``n`` of the profile is what the smallest class has left after these; with ``imbalance``
     None all that is left is kept, for data that are imbalanced as they are. ``order``: names of all
     classes, the one that keeps the most first; else as in ``images``.
 
     Raises:
-        InputError: one sentence on a label out of range, a class smaller than its meta set, an
-            imbalance below 1, a class that the profile leaves empty, or an order of other classes.
+        InputError: one sentence on a label out of range, a class smaller than what is drawn first,
+            an imbalance below 1, a class that the profile leaves empty, or an order of other
+            classes.
     """
-    members = _members(images)
+    members, first = _members(images), meta_per_class + validation_per_class
     for name, rows in zip(images.classes, members, strict=True):
-        if len(rows) < meta_per_class:
+        if len(rows) < first:
+            asks = "meta_per_class asks" + " and validation_per_class ask" * (
+                first > meta_per_class
+            )
             raise InputError(
-                f"class '{name}' has {len(rows)} images, fewer than the {meta_per_class} that "
-                "meta_per_class asks for"
+                f"class '{name}' has {len(rows)} images, fewer than the {first} that {asks} for"
             )
     shuffled = [chance.permutation(rows) for rows in members]
     meta = np.concatenate([rows[:meta_per_class] for rows in shuffled])
-    left = [rows[meta_per_class:] for rows in shuffled]
+    held = np.concatenate([rows[meta_per_class:first] for rows in shuffled])
+    left = [rows[first:] for rows in shuffled]
     counts = _counts(images, [len(rows) for rows in left], imbalance, order)
     train = np.concatenate([rows[:count] for rows, count in zip(left, counts, strict=True)])
-    return LongTail(np.sort(train), np.sort(meta), counts)
+    return LongTail(np.sort(train), np.sort(meta), counts, np.sort(held if len(held) else meta))
 
 
 def _members(images: ImageSet) -> list[Indices]:
@@ -132,6 +137,6 @@ def _counts(
         words = "as they are" if imbalance is None else f"with imbalance {imbalance:g}"
         raise InputError(
             f"class '{images.classes[empty]}' would be left without a training image: "
-            f"{left[empty]} remain after the meta set, {words}"
+            f"{left[empty]} remain after the images drawn first, {words}"
         )
     return counts

@@ -171,12 +171,17 @@ def _joined(group: Group) -> str:
     return "Classes of neighbouring rank in size are grouped. " if many else ""
 
 
+def _held(task: LongTailTask) -> str:
+    each = task.draw.validation_per_class
+    return f"A validation set of {each} images a class" if each else "The meta set"
+
+
 def _notes(task: LongTailTask, groups: Sequence[Group]) -> list[str]:
     images, training = sum(groups[0].first.metrics["train_images"]), task.training
     epochs = training.meta_iterations / max(1, images // training.batch)
     return [
         f"{images:,} training images; {training.meta_iterations:,} steps are {epochs:.1f} epochs. "
-        "The meta set, drawn before and balanced, also says how training goes, and decides "
+        f"{_held(task)}, drawn before and balanced, also says how training goes, and decides "
         "nothing: the last theta is kept.",
         f"Classes of more than {task.test.many} training images have many, of fewer than "
         f"{task.test.few} are few-shot ones, the rest medium.",

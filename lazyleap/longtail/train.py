@@ -45,7 +45,7 @@ def learner(setting: Setting, data: Prepared, device: torch.device) -> WeightedL
     meta_stream = MetaStream(meta, options.meta_batch, setting.seed)
     sources = Sources(stream, meta_stream, means, _counts(tail, device))
     state = Classifier(running.to(device), Descent.of(options, setting.meta_iterations))
-    held = meta.batch(tail.meta, None)
+    held = meta.batch(tail.validation, None)
     return WeightedLearner(state, weigher(setting, virtual, sources), stream, means, held)
 
 

@@ -154,7 +154,7 @@ def learned(folder: Path) -> None:
 def drawn(folder: Path) -> None:
     Episodes(INDICES.reshape(1, 3, 2), INDICES.reshape(1, 3, 2)).save(folder / "episodes.npz")
     Chosen(INDICES, 1 - INDICES % 2).save(folder / "chosen.npz")
-    LongTail(INDICES, INDICES, INDICES[1:3]).save(folder / "longtail.npz")
+    LongTail(INDICES, INDICES, INDICES[1:3], INDICES).save(folder / "longtail.npz")
     Items({"error": np.linspace(0, 1, 6)}, {"strata": INDICES}).save(folder / "items.npz")
 
 

@@ -44,7 +44,7 @@ def test_classes_of_one_size_stand_in_their_own_order(tmp_path):
     ours = setting(tmp_path, "glyphs-lt", RUN, change)
     test = images(6, [1] * 4, 32)
     data = prepared(tmp_path / "data", test=test)
-    tail = LongTail(np.arange(84), np.arange(84, 88), np.array([12, 12, 30, 30]))
+    tail = LongTail(np.arange(84), np.arange(84, 88), np.array([12, 12, 30, 30]), np.arange(84))
     tail.save(data.folder / "longtail.npz")
     with float64():
         plain = classifier(seen(test, data.info), classes=4)
@@ -57,7 +57,7 @@ def test_errors_recall_and_confusion_are_those_of_a_loop(tmp_path):
     ours = setting(tmp_path, "glyphs-lt", RUN, change)
     test = images(6, [14, 9, 11], 32)
     data = prepared(tmp_path / "data", test=test)
-    tail = LongTail(np.arange(46), np.arange(46, 52), np.array(COUNTS))
+    tail = LongTail(np.arange(46), np.arange(46, 52), np.array(COUNTS), np.arange(46))
     tail.save(data.folder / "longtail.npz")
     pixels = seen(test, data.info)
     plain = classifier(pixels)

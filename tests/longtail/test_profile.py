@@ -55,6 +55,22 @@ def test_the_meta_set_does_not_depend_on_the_imbalance():
     assert set(large.train) < set(small.train)
 
 
+def test_validation_images_are_of_neither_and_the_same_for_every_imbalance():
+    source = images(40, 30, 50)
+    small, tail = (choose(source, f, 10, chance(), validation_per_class=6) for f in (1, 5))
+    assert np.bincount(source.labels[tail.validation]).tolist() == [6, 6, 6]
+    assert not set(tail.validation) & {*tail.train, *tail.meta}
+    assert tail.counts.tolist() == profile(14, 5, 3).tolist()
+    assert small.validation.tolist() == tail.validation.tolist()
+
+
+def test_without_them_validation_looks_at_the_meta_set(tmp_path):
+    tail = choose(images(40, 30, 50), 5, 10, chance())
+    tail.save(tmp_path / "tail.npz")
+    stored = LongTail.load(tmp_path / "tail.npz")
+    assert stored.validation.tolist() == stored.meta.tolist() == tail.meta.tolist()
+
+
 def test_none_keeps_what_is_imbalanced_already():
     assert choose(images(40, 15, 12), None, 10, chance()).counts.tolist() == [30, 5, 2]
 

@@ -37,8 +37,15 @@ def refused(words: str, call: object, *arguments: object) -> None:
             {"meta_per_class": 35},
             r"tasks.glyphs-lt.class 'c' has 34 images, fewer than the 35 that",
         ),
+        (
+            {"meta_per_class": 30, "validation_per_class": 5},
+            r"'c' has 34 images, fewer than the 35 that meta_per_class asks and validation_per_cl",
+        ),
         ({"imbalance": 31.0}, r"tasks.glyphs-lt.class 'a' would be left without .* imbalance 31$"),
-        ({"meta_per_class": 34}, r"class 'c' would be left without .*: 0 remain after the meta"),
+        (
+            {"meta_per_class": 34},
+            r"class 'c' would be left without .*: 0 remain after the images drawn first",
+        ),
     ],
 )
 def test_a_choice_that_cannot_be_made(longtail, values, words):

@@ -98,7 +98,7 @@ def project(folder, way: Way):
     meta = np.flatnonzero(np.diff(train.labels, prepend=-1, append=-1)[:-1])
     meta = np.sort(np.concatenate([meta, meta + 1]))
     kept = np.setdiff1d(np.arange(len(train.labels)), meta)
-    LongTail(kept, meta, np.array(COUNTS)).save(data.folder / "longtail.npz")
+    LongTail(kept, meta, np.array(COUNTS), meta).save(data.folder / "longtail.npz")
     batch = seen(train, data.info)[meta], torch.from_numpy(train.labels[meta])
     return ours, data, batch
 
@@ -109,7 +109,7 @@ def test_a_classifier_starts_where_its_seed_says_and_the_rarest_classes_are_show
     train = images(1, [6, 3, 5, 4, 7], 32)
     data = prepared(tmp_path / "five", train=train)
     rows = np.arange(len(train.labels))
-    LongTail(rows, rows[::4], np.array([6, 3, 5, 4, 7])).save(data.folder / "longtail.npz")
+    LongTail(rows, rows[::4], np.array([6, 3, 5, 4, 7]), rows).save(data.folder / "longtail.npz")
     learner = stage.learner(ours, data, CPU)
     ((_, cells),) = stage.pictures(learner).items()
     rarest = [np.flatnonzero(train.labels == c)[:3] for c in (1, 3, 2)]
@@ -120,6 +120,21 @@ def test_a_classifier_starts_where_its_seed_says_and_the_rarest_classes_are_show
     torch.manual_seed(int(np.random.Generator(np.random.PCG64(key)).integers(2**62)))
     fresh = network(ours, 5, data.info, running=True)
     assert_same(learner.classifier.parameters, dict(fresh.named_parameters()), rtol=0, atol=0)
+
+
+def test_validation_looks_at_the_images_held_out_for_it(tmp_path):
+    ours, _, _ = project(tmp_path, WAYS["cross-entropy"])
+    train = images(1, [6, 3, 5, 4, 7], 32)
+    data = prepared(tmp_path / "five", train=train)
+    rows, held = np.arange(len(train.labels)), np.array([1, 4, 8, 9, 17, 23])
+    LongTail(rows, rows[::4], np.array([6, 3, 5, 4, 7]), held).save(data.folder / "longtail.npz")
+    learner = stage.learner(ours, data, CPU)
+    with torch.no_grad(), float64():
+        plain = network(ours, 5, data.info, running=True).double().eval()
+        plain.load_state_dict(learner.classifier.tree)
+        found = plain(seen(train, data.info)[held]).argmax(1).numpy()
+    hits = found == train.labels[held]
+    assert learner.validate()["validation/score"] == hits.mean() > 0
 
 
 def parted(theta):
