@@ -110,6 +110,7 @@ def test_each_stage_is_told_and_what_is_told_says_the_same(tmp_path):
     other = made(tmp_path, **LAZY, growth=[[0.4, 1], [0.7, 2]])
     assert view(other, "train") != view(found, "train")
     assert _words(list(found.growth)) == "1 until 0.3 2 until 0.7"
+    assert _words({"lr": 0.01, "schedule": "cosine"}) == "lr 0.01 schedule cosine"
 
 
 def test_a_long_tail_looks_as_far_ahead_as_the_iteration_asks():

@@ -74,7 +74,8 @@ def _curves(groups: Sequence[Group]) -> list[Chart]:
         Chart(
             "accuracy-steps",
             "Accuracy against test-time steps",
-            "Every step was measured; step 0 is without adaptation. Seeds are averaged.",
+            "Measured at every step up to ten, then at every fifth and at the last; step 0 is "
+            "without adaptation. Seeds are averaged.",
             "step",
             rows,
             Field("step", "test-time inner steps", format="d"),

@@ -159,6 +159,8 @@ def _words(value: Any) -> str:
     if isinstance(value, tuple):  # of a growing horizon
         until, steps = value
         return f"{steps} until {until:g}"
+    if isinstance(value, dict):  # of an optimiser, what the run changes
+        return " ".join(f"{key} {_words(one)}" for key, one in value.items())
     return " ".join(map(_words, value)) if isinstance(value, list) else str(value)
 
 
