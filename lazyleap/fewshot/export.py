@@ -29,15 +29,19 @@ __all__ = ["ADAPT", "MODEL", "describe", "export", "feeds", "files", "load"]
 
 MODEL, ADAPT = "model.onnx", "adapt.onnx"
 MODEL_HALF, ADAPT_HALF = "model.half.onnx", "adapt.half.onnx"
-EPISODES = 3  # test episodes that the files are checked on
+EPISODES = 3  # test episodes that the files are checked on, at most
+WORK = 1500  # images times steps of these checks: with many shots they took longer than a training
 Models = dict[str, onnx.ModelProto]
 
 
 def export(setting: Setting, theta: Tree, data: Prepared) -> Exported:
     """Both files of a trained run, checked on the first of its test episodes."""
     learned = load(setting, theta, data)
-    models, checks = files(learned, feeds(learned, data, EPISODES, setting.horizon))
     assert isinstance(setting.task, FewShotTask)
+    draw = setting.task.draw
+    models, checks = files(
+        learned, feeds(learned, data, *extent(draw.way * draw.shot, setting.horizon))
+    )
     mean, std = learned.normalisation
     size = setting.task.batch
     return Exported(
@@ -53,6 +57,12 @@ def export(setting: Setting, theta: Tree, data: Prepared) -> Exported:
         }
         | ({} if size is None else {"inner_batch": str(size)}),
     )
+
+
+def extent(support: int, horizon: int) -> tuple[int, int]:
+    """Test episodes and inner steps that the files are checked at, given an episode's support."""
+    steps = max(1, min(horizon, WORK // support))
+    return max(1, min(EPISODES, WORK // (support * steps))), steps
 
 
 def load(setting: Setting, theta: Tree, data: Prepared) -> Learned:
