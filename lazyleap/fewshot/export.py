@@ -37,11 +37,11 @@ Models = dict[str, onnx.ModelProto]
 def export(setting: Setting, theta: Tree, data: Prepared) -> Exported:
     """Both files of a trained run, checked on the first of its test episodes."""
     learned = load(setting, theta, data)
+    episodes = feeds(learned, data, EPISODES, setting.horizon)
+    count, steps = extent(len(episodes[0]["support_images"]), setting.horizon)
+    given = [{**feed, "adaptation_steps": np.array(steps)} for feed in episodes[:count]]
+    models, checks = files(learned, given)
     assert isinstance(setting.task, FewShotTask)
-    draw = setting.task.draw
-    models, checks = files(
-        learned, feeds(learned, data, *extent(draw.way * draw.shot, setting.horizon))
-    )
     mean, std = learned.normalisation
     size = setting.task.batch
     return Exported(
