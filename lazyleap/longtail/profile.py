@@ -86,11 +86,10 @@ def choose(
     members, first = _members(images), meta_per_class + validation_per_class
     for name, rows in zip(images.classes, members, strict=True):
         if len(rows) < first:
-            asks = "meta_per_class asks" + " and validation_per_class ask" * (
-                first > meta_per_class
-            )
+            more = " and validation_per_class ask" if validation_per_class else ""
             raise InputError(
-                f"class '{name}' has {len(rows)} images, fewer than the {first} that {asks} for"
+                f"class '{name}' has {len(rows)} images, fewer than the {first} that "
+                f"meta_per_class asks{more} for"
             )
     shuffled = [chance.permutation(rows) for rows in members]
     meta = np.concatenate([rows[:meta_per_class] for rows in shuffled])

@@ -13,6 +13,7 @@ from lazyleap.datasets.store import ImageSet
 from lazyleap.errors import InputError
 from lazyleap.fewshot import card, evaluate, prepare, train
 from lazyleap.fewshot.episodes import Episodes, Sampler
+from lazyleap.fewshot.export import extent
 from lazyleap.fewshot.kind import check
 from lazyleap.fewshot.measures import accuracies
 from lazyleap.fewshot.minibatches import order
@@ -215,3 +216,11 @@ def test_card_and_report_say_it(tmp_path):
         "An inner step sees 4 images, others at every step.",
     ]
     assert _batches(other) == []
+
+
+@pytest.mark.parametrize(
+    ("support", "horizon", "checked"),
+    [(5, 20, (3, 20)), (20, 30, (2, 30)), (300, 50, (1, 5)), (2000, 10, (1, 1))],
+)
+def test_large_episodes_are_checked_at_fewer_steps_and_fewer_of_them(support, horizon, checked):
+    assert extent(support, horizon) == checked

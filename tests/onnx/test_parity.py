@@ -44,14 +44,6 @@ def test_no_number_or_another_shape_is_never_the_same(bad):
         parity.require([told])
 
 
-@pytest.mark.parametrize(
-    ("support", "horizon", "checked"),
-    [(5, 20, (3, 20)), (20, 30, (2, 30)), (300, 50, (1, 5)), (2000, 10, (1, 1))],
-)
-def test_large_episodes_are_checked_at_fewer_steps_and_fewer_of_them(support, horizon, checked):
-    assert fewshot.extent(support, horizon) == checked
-
-
 def test_a_failed_check_is_one_sentence():
     bad = parity.compare("adapt.onnx", "its logits", "onnx 1", [(ONE, ONE + 1)], 1e-4)
     sentence = (
