@@ -81,8 +81,9 @@ class Field:
 class Chart:
     """Rows and what is drawn of them.
 
-    ``point``: with a bar from ``low`` to ``high`` where rows have them; ``line``: through measured
-    points; ``step``: level from one measured point to the next; ``cell``: a rectangle of colour.
+    ``point``, each by itself, and ``line``, through measured points: with a bar from ``low`` to
+    ``high`` where rows have them; ``step``: level from one measured point to the next; ``cell``:
+    a rectangle of colour.
     ``colour`` and ``dash`` make the legend, which filters; ``text`` is written at each mark,
     ``tooltip`` what else is told of it.
     """

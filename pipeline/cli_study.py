@@ -100,6 +100,21 @@ def judge(
     give(judged(grid, against, place), json)
 
 
+@studies.command()
+def chart(
+    tables: Annotated[
+        list[Path], typer.Argument(help="CSV files that 'study judge --to' wrote, a budget each.")
+    ],
+    measure: Annotated[str, typer.Option(help="Of the tables, as accuracy@20.")],
+    to: Annotated[Path, typer.Option(help="An SVG file to write it to.")],
+    json: Json = False,
+) -> None:
+    """Draw a measure against CPU seconds, a line a setting: whether the order turns."""
+    from pipeline.commands.study_chart import chart as drawn
+
+    give(drawn(tables, measure, to), json)
+
+
 def budget(
     cpu_seconds: Annotated[float, typer.Option(min=1e-3, help="Of each training.")],
     grid: Grid = None,

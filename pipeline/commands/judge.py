@@ -112,6 +112,7 @@ def _row(measure: Measure, group: Group, pair: Comparison | None, work: int) -> 
         "verdict": word,
         "words": words,
     }
-    value = score.value if score else None
+    own = {key: getattr(score, key, None) for key in ("value", "low", "high")}
+    value = {"value": own["value"], "value_low": own["low"], "value_high": own["high"]}
     cost = {"cpu_seconds": cpu, "inner_steps": work, "equal_compute": equal}
-    return about | {"value": value} | cost | numbers
+    return about | value | cost | numbers

@@ -46,12 +46,16 @@ def _table(rows: Iterable[Mapping[str, Any]], metric: str) -> str:
     return markdown(HEADS, (row["words"] for row in rows if row["metric"] == metric))
 
 
-COLUMNS = ("metric", "setting", "label", "value", "difference", "low", "high", "p", "adjusted",
-           "seeds", "items", "cpu_seconds", "inner_steps", "equal_compute", "verdict")  # fmt: skip
+COLUMNS = ("metric", "setting", "label", "value", "value_low", "value_high", "difference", "low",
+           "high", "p", "adjusted", "seeds", "items", "cpu_seconds", "inner_steps",
+           "equal_compute", "verdict")  # fmt: skip
 
 
 def numbers(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The same as a CSV file, in the metric's own unit; a control has no difference."""
+    """The same as a CSV file, in the metric's own unit; a control has no difference.
+
+    ``low`` and ``high`` are of the difference, ``value_low`` and ``value_high`` of the value.
+    """
     return csv_text(COLUMNS, ({key: row[key] for key in COLUMNS} for row in rows))
 
 

@@ -145,7 +145,8 @@ def _layers(chart: Chart) -> list[Spec]:
     line["interpolate"] = "step-after" if chart.mark == "step" else "linear"
     detail = {"detail": [_channel(f) for f in chart.tooltip if f.type == "nominal"]}
     dots = {"mark": dot | {"size": 28}, "encoding": told | {"strokeDash": {"value": [1, 0]}}}
-    return [{"mark": line, "encoding": detail}, dots]
+    bars = _bars(chart) if chart.mark == "line" else []
+    return [*bars, {"mark": line, "encoding": detail}, dots]
 
 
 def _bars(chart: Chart) -> list[Spec]:
@@ -176,11 +177,8 @@ def _axis(field: Field, as_given: bool) -> Spec:
         return channel | {"axis": axis} | ({"sort": None} if as_given else {})
     axis |= {"format": channel.pop("format")} if field.format else {}
     axis |= {"tickCount": 6} | ({"tickMinStep": 1} if field.format.endswith("d") else {})
-    scale: Spec = (
-        {"type": "log", "nice": False}
-        if field.log
-        else {"zero": False, "nice": False, "padding": 12}
-    )
+    scale: Spec = {"nice": False, "padding": 12}
+    scale |= {"type": "log"} if field.log else {"zero": False}
     return channel | {"axis": axis, "scale": scale}
 
 

@@ -210,6 +210,8 @@ def test_each_setting_is_held_against_one_and_corrected(project: Path) -> None:
     differences = {(r["metric"], r["setting"]): r["difference"] for r in written}
     assert differences["accuracy@1", control["setting"]] == ""
     assert float(differences["accuracy@1", lazy["setting"]]) == lazy["difference"]
+    values = {(r["metric"], r["setting"]): r for r in written}["accuracy@1", lazy["setting"]]
+    assert float(values["value_low"]) < float(values["value"]) < float(values["value_high"])
     Path("made/other.csv").write_text("mine")
     with pytest.raises(InputError, match=r"other\.csv: is there already"):
         ask("judge", "toy", "--against", "maml-exact-k5-s0", "--to", "made/other.md")
