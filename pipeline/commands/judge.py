@@ -112,7 +112,7 @@ def _row(measure: Measure, group: Group, pair: Comparison | None, work: int) -> 
         "verdict": word,
         "words": words,
     }
-    own = {key: getattr(score, key, None) for key in ("value", "low", "high")}
-    value = {"value": own["value"], "value_low": own["low"], "value_high": own["high"]}
+    ends = {"value": "value", "value_low": "low", "value_high": "high"}
+    value = {name: getattr(score, key, None) for name, key in ends.items()}
     cost = {"cpu_seconds": cpu, "inner_steps": work, "equal_compute": equal}
     return about | value | cost | numbers

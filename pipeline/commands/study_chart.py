@@ -55,7 +55,7 @@ def _points(path: Path, measure: str) -> list[Point]:
         raise InputError(f"{path}: has no measure '{measure}'; {known}")
     try:
         return [_point(row) for row in own]
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:  # a short row has None
         raise InputError(f"{path}: no table that 'study judge --to' wrote ({error})") from None
 
 

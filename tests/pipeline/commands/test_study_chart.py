@@ -19,6 +19,7 @@ TABLES = {
     "long.csv": (HEADS, "accuracy@5,a,0.8,0.7,0.9,400"),
     "other.csv": ("run,metric,value", "x,accuracy@5,0.5"),
     "words.csv": (HEADS, "accuracy@5,a,much,,,100"),
+    "cut.csv": (HEADS, "accuracy@5,a,0.5"),
     "empty.csv": (),
 }  # fmt: skip
 
@@ -55,6 +56,7 @@ def test_each_budget_is_a_point_and_each_setting_a_line(folder: Path) -> None:
         ("short.csv", "accuracy@2", r"short\.csv: has no measure 'accuracy@2'; did you mean"),
         ("other.csv", "accuracy@5", r"other\.csv: no table that 'study judge --to' wrote"),
         ("words.csv", "accuracy@5", r"words\.csv: no table .* 'much'"),
+        ("cut.csv", "accuracy@5", r"cut\.csv: no table that 'study judge --to' wrote"),
         ("empty.csv", "accuracy@5", r"empty\.csv: no table .* \(no column 'metric'\)"),
         ("bytes.csv", "accuracy@5", r"bytes\.csv: no CSV file"),
         ("none.csv", "accuracy@5", r"none\.csv: No such file"),
